@@ -1,0 +1,320 @@
+"""The nouns that every room shares. Frozen, plain, and free of I/O: a value made here never changes its meaning.
+
+Words are the field's: states are nmap's, flags and sequence numbers RFC 9293's, ICMP names RFC 792 / RFC 4443's.
+What users read of them (records, exit codes) is written down in the README.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class State(StrEnum):
+    """What was seen, in nmap's words; `unknown` where nothing may be concluded."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    FILTERED = "filtered"
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """The packet, or its absence, that decided the state."""
+
+    SYN_ACK = "syn-ack"
+    RESET = "reset"
+    NO_RESPONSE = "no-response"
+    NET_UNREACH = "net-unreach"
+    HOST_UNREACH = "host-unreach"
+    PROTO_UNREACH = "proto-unreach"
+    PORT_UNREACH = "port-unreach"
+    NET_PROHIBITED = "net-prohibited"
+    HOST_PROHIBITED = "host-prohibited"
+    ADMIN_PROHIBITED = "admin-prohibited"
+    TIME_EXCEEDED = "time-exceeded"
+    CONFLICT = "conflict"
+    NOT_SENT = "not-sent"
+    INTERRUPTED = "interrupted"
+
+
+class Cause(StrEnum):
+    """What the state means for whoever wrote the rule."""
+
+    LISTENING = "listening"
+    TCPWRAPPED = "tcpwrapped"
+    HALF_OPEN = "half-open"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+    DROPPED = "dropped"
+    UNDETERMINED = "undetermined"
+
+
+class Handshake(StrEnum):
+    """How the completed handshake went on."""
+
+    ANSWERED = "answered"
+    MUTE = "mute"
+    CLOSED = "closed"
+    RESET = "reset"
+    FAILED = "failed"
+
+
+class Outcome(StrEnum):
+    """What a finding says of its expectation."""
+
+    MET = "met"
+    VIOLATED = "violated"
+    UNKNOWN = "unknown"
+
+
+class Proof(StrEnum):
+    """Whether the host of a met deny was seen to live: `unproven` where it may just be off."""
+
+    PROVEN = "proven"
+    UNPROVEN = "unproven"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AddressRange:
+    """Consecutive addresses of one family, both ends included. `host` is the name that resolved to it, if one did."""
+
+    version: int
+    first: int
+    last: int
+    host: str | None = field(default=None, compare=False)
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def __iter__(self) -> Iterator[Address]:
+        kind = ipaddress.IPv4Address if self.version == 4 else ipaddress.IPv6Address
+        return (kind(number) for number in range(self.first, self.last + 1))
+
+    def __contains__(self, address: object) -> bool:
+        if not isinstance(address, ipaddress.IPv4Address | ipaddress.IPv6Address):
+            return False
+        return address.version == self.version and self.first <= int(address) <= self.last
+
+    @property
+    def size(self) -> int:
+        """Number of addresses; unlike `len()` it has no limit (a /0 of IPv6 overflows `len`)."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A name of the profile and the addresses it stands for, exclusions already taken out."""
+
+    name: str
+    ranges: tuple[AddressRange, ...]
+
+    def __contains__(self, address: object) -> bool:
+        return any(address in part for part in self.ranges)
+
+    def addresses(self) -> Iterator[Address]:
+        for part in self.ranges:
+            yield from part
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """How to scan. Rates are packets per second, times are seconds."""
+
+    tcp: tuple[int, ...] = ()
+    handshake: bool = True
+    rate: float = 5000.0
+    attempts: int = 3
+    timeout: float = 1.0
+    max_probes: int = 100_000_000
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One line of `expect`: either by port (`ports`, `words`) or by service (`service`, `home`).
+
+    `number` counts from 1 in the order of the profile, `line` and `column` point at it there.
+    `rest` marks the ports as "all scanned ports of the target that no other line names"; `ports` holds them resolved.
+    """
+
+    number: int
+    line: int
+    column: int
+    target: str
+    ports: frozenset[int] = frozenset()
+    rest: bool = False
+    words: tuple[str, ...] = ()
+    service: str | None = None
+    home: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """`-o FORMAT:PATH`; PATH `-` is standard output."""
+
+    format: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The `results:` section: a folder (as written, relative to the working directory) and the formats to put there."""
+
+    dir: str
+    formats: tuple[str, ...] = ("jsonl",)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile whose every word was understood. Addresses are not looked up yet; see `probe.profile.resolve`."""
+
+    name: str
+    path: str
+    scan: ScanOptions
+    expectations: tuple[Expectation, ...] = ()
+    lab: str | None = None
+    vantage: str | None = None
+    results: Results | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The packet that decided, or what stood in its way. Absent fields are None and leave no trace in records.
+
+    `ttl` is the received one (IPv6: hop limit), `window` the unscaled TCP window, `flags` tcpdump-like letters in
+    the order S A F R P U, `errno` the symbolic name (`ENETUNREACH`), `note` one sentence for people.
+    """
+
+    responder: str | None = None
+    ttl: int | None = None
+    window: int | None = None
+    flags: str | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    errno: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The TLS layer as the handshake showed it. `sha256` is that of the DER certificate, in lower-case hex."""
+
+    version: str
+    alpn: str | None = None
+    subject: str | None = None
+    issuer: str | None = None
+    names: tuple[str, ...] = ()
+    not_before: str | None = None
+    not_after: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What identified itself. `name` is None where only TLS did."""
+
+    name: str | None = None
+    product: str | None = None
+    version: str | None = None
+    info: str | None = None
+    tls: Tls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a completed handshake brought: `banner` is the raw bytes, capped; they are hostile until escaped."""
+
+    handshake: Handshake
+    service: Service | None = None
+    banner: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortKey:
+    """What a verdict is about."""
+
+    address: Address
+    transport: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One per (address, transport, port). `live` tells that something from this host itself was seen in this run."""
+
+    target: str
+    key: PortKey
+    state: State
+    reason: Reason
+    cause: Cause | None
+    evidence: Evidence
+    attempts: int
+    rtt_ms: float | None = None
+    conversation: Conversation | None = None
+    live: bool = True
+
+    @property
+    def observed(self) -> str:
+        """`state/cause` where there is a cause, else the state: `closed/refused`, `unknown`."""
+        return f"{self.state}/{self.cause}" if self.cause else str(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a service was found."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of one expectation, for one port or (by service) for the whole target."""
+
+    outcome: Outcome
+    expectation: Expectation
+    observed: str
+    message: str
+    proof: Proof | None = None
+    key: PortKey | None = None
+    found: tuple[Place, ...] = ()
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """The head of a run. `wire` says how packets were sent (`raw`, `connect`), `started` is UTC in ISO 8601."""
+
+    run_id: str
+    profile: str
+    vantage: str | None
+    started: str
+    seed: int
+    wire: str
+    probe_version: str
+    source: str | None = None
+    addresses: int = 0
+    ports: int = 0
+    deadline_s: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The end of a run. `counts` has every State; `sent` are probes on the wire, `received` the valid answers."""
+
+    complete: bool
+    exit_code: int
+    counts: dict[State, int]
+    sent: int
+    received: int
+    forged: int
+    duration_s: float
+    interrupted: str | None = None
+    findings: dict[Outcome, int] = field(default_factory=dict)
