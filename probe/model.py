@@ -92,6 +92,9 @@ class AddressRange:
     def __len__(self) -> int:
         return self.last - self.first + 1
 
+    def __bool__(self) -> bool:
+        return True  # a range is never empty; without this, truth asks len(), which overflows above 2**63
+
     def __iter__(self) -> Iterator[Address]:
         kind = ipaddress.IPv4Address if self.version == 4 else ipaddress.IPv6Address
         return (kind(number) for number in range(self.first, self.last + 1))
@@ -171,8 +174,36 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressSpec:
+    """One address expression as it was written: `range` for a literal, `host` for a name still to be looked up.
+
+    `line` and `column` count from 1 and point into the profile; 0 where there is none (the command line).
+    """
+
+    text: str
+    range: AddressRange | None = None
+    host: str | None = None
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """A target as it was written: a name and at least one address expression."""
+
+    name: str
+    addresses: tuple[AddressSpec, ...]
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile whose every word was understood. Addresses are not looked up yet; see `probe.profile.resolve`."""
+    """A profile whose every word was understood. Addresses are not looked up yet; see `probe.profile.resolve`.
+
+    `lab` is a path that can be opened from the working directory. An empty `scope` means: the literal targets.
+    `scan_line` and `scan_column` are where a plan that is too large is reported.
+    """
 
     name: str
     path: str
@@ -181,6 +212,11 @@ class Profile:
     lab: str | None = None
     vantage: str | None = None
     results: Results | None = None
+    targets: tuple[TargetSpec, ...] = ()
+    scope: tuple[AddressSpec, ...] = ()
+    exclude: tuple[AddressSpec, ...] = ()
+    scan_line: int = 0
+    scan_column: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +264,15 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What a completed handshake brought: `banner` is the raw bytes, capped; they are hostile until escaped."""
+    """What a completed handshake brought: `banner` is the raw bytes, capped; they are hostile until escaped.
+
+    `errno` is the symbolic name of what the kernel said where the handshake is `failed`.
+    """
 
     handshake: Handshake
     service: Service | None = None
     banner: bytes = b""
+    errno: str | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
