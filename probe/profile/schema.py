@@ -1,0 +1,224 @@
+"""The shape of a profile, as pydantic models: keys, types, bounds, and the JSON Schema that editors read.
+
+Each value is checked where it stands. What needs two places at once (an expectation and the ports that are scanned)
+is checked in `expect`, what needs the network in `resolution`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from probe.model import AddressSpec
+from probe.profile import values
+from probe.profile.ports import parse_ports
+from probe.profile.words import FORMATS, MEETINGS
+
+
+class _OneOrMore:
+    """A list, or a single item that stands for a list of one. In a list each item keeps its own place for errors."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._as_list, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        array = handler(schema)
+        return {"anyOf": [array["items"], {**array, "minItems": 1}]}
+
+    @staticmethod
+    def _as_list(value: object) -> list[object]:
+        if value == []:
+            raise ValueError("the list is empty")
+        return value if isinstance(value, list) else [value]
+
+
+def _text(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+def _one_of(*words: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": list(words)})
+
+
+_PORT = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 65535},
+            {"type": "string", "pattern": "^ *[0-9A-Za-z][0-9A-Za-z ,_.+/*-]*$"},
+        ]
+    }
+)
+_SECONDS = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "number", "minimum": values.SHORTEST, "maximum": values.LONGEST},
+            {"type": "string", "pattern": f"^{values.DURATION}$"},
+        ]
+    }
+)
+_ADDRESS = _text("^[0-9A-Za-z_.:/-]+$")
+
+Name = Annotated[str, PlainValidator(values.name), _text(f"^{values.NAME}$")]
+Path = Annotated[str, PlainValidator(values.path), _text(r"\S")]
+Port = Annotated[int, PlainValidator(values.one_port), _PORT]
+Ports = Annotated[tuple[int, ...], PlainValidator(values.ports), _PORT]
+ExpectedPorts = Annotated[tuple[int, ...] | None, PlainValidator(values.expected_ports), _PORT]
+TargetAddress = Annotated[AddressSpec, PlainValidator(values.target), _ADDRESS]
+ExcludedAddress = Annotated[AddressSpec, PlainValidator(values.excluded), _ADDRESS]
+ScopeAddress = Annotated[AddressSpec, PlainValidator(values.in_scope), _text("^[0-9A-Fa-f.:/-]+$")]
+Word = Annotated[str, PlainValidator(values.verdict_word), _one_of(*MEETINGS)]
+Format = Annotated[str, PlainValidator(values.result_format), _one_of(*FORMATS)]
+TargetName = Annotated[str, PlainValidator(values.word), _text(f"^{values.NAME}$")]
+Service = Annotated[str, PlainValidator(values.service), _text(f"^{values.SERVICE}$")]
+Seconds = Annotated[float, PlainValidator(values.seconds), _SECONDS]
+Integer = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScanModel(_Section):
+    """How to scan."""
+
+    tcp: Annotated[list[Ports], _OneOrMore()] = Field(
+        default_factory=lambda: [parse_ports("common")],
+        description="TCP ports: numbers, ranges (1-1024), table names (https-alt), well-known (1-1023), common, all. "
+        "Left out: common.",
+    )
+    handshake: Annotated[bool, Strict()] = Field(
+        default=True, description="Complete the handshake on open ports: banner, service, TLS."
+    )
+    rate: Number = Field(default=5000.0, gt=0, le=10_000_000, description="Ceiling in packets per second.")
+    attempts: Integer = Field(
+        default=3, ge=1, le=20, description="Probes to a port that stays silent, the first included."
+    )
+    timeout: Seconds = Field(default=1.0, description="How long each attempt waits: 1s, 300ms, or seconds.")
+    max_probes: Integer = Field(
+        default=100_000_000, ge=1, lt=1 << 63, description="A plan of more probes than this is refused."
+    )
+    seed: Integer | None = Field(
+        default=None, ge=0, lt=1 << 63, description="Makes the order of the probes repeatable. Left out: a new one."
+    )
+
+
+class ExpectKeys(_Section):
+    """The keys of a line in `expect`, each by itself: what can be said of a line that is not whole."""
+
+    to: Annotated[list[TargetName], _OneOrMore()] = Field(default=[], description="The target, or a list of targets.")
+    tcp: Annotated[list[ExpectedPorts], _OneOrMore()] | None = Field(
+        default=None, description="Ports as under scan, or rest: every scanned port that no other line names."
+    )
+    words: Annotated[list[Word], _OneOrMore()] | None = Field(
+        default=None, alias="is", description="What these ports must be: one word, or a list of which one must fit."
+    )
+    service: Service | None = Field(default=None, description="The service that must answer, such as ssh or http.")
+    on: Port | None = Field(default=None, description="The port that is the service's home; it is scanned in any case.")
+
+    @property
+    def rest(self) -> bool:
+        return self.tcp is not None and None in self.tcp
+
+
+class ExpectModel(ExpectKeys):
+    """One promise: by port (`tcp` and `is`), or by what answers (`service` and `on`)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["tcp", "is"], "properties": {"service": False, "on": False}},
+                {"required": ["service", "on"], "properties": {"tcp": False, "is": False}},
+            ]
+        }
+    )
+
+    to: Annotated[list[TargetName], _OneOrMore()] = Field(description="The target, or a list of targets.")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> ExpectModel:
+        given = {"tcp": self.tcp, "is": self.words, "service": self.service, "on": self.on}
+        if complaint := _form_complaint([key for key, value in given.items() if value is not None]):
+            raise ValueError(complaint)
+        if self.rest and len(self.tcp or ()) > 1:
+            raise ValueError("'rest' stands alone (name the other ports in a line of their own)")
+        return self
+
+
+_PARTNERS = {"tcp": "is", "is": "tcp", "service": "on", "on": "service"}
+
+
+def _form_complaint(keys: list[str]) -> str | None:
+    forms = "(write 'tcp' and 'is', or 'service' and 'on')"
+    if not keys:
+        return f"nothing is expected here {forms}"
+    missing = _PARTNERS[keys[0]]
+    strangers = [key for key in keys if key not in (keys[0], missing)]
+    if strangers:
+        return f"{keys[0]!r} and {strangers[0]!r} in one line {forms}"
+    return None if missing in keys else f"the key {missing!r} is missing"
+
+
+class ResultsModel(_Section):
+    """Files to write."""
+
+    dir: Path = Field(default="results", description="The folder, relative to where probe is started.")
+    formats: Annotated[list[Format], _OneOrMore()] = Field(default=["jsonl"], description="jsonl, csv, junit.")
+
+
+class ProfileModel(_Section):
+    """What to scan, how, and what the network promises."""
+
+    version: Annotated[int, PlainValidator(values.version), WithJsonSchema({"const": 1})] = Field(
+        description="The version of this format."
+    )
+    name: Name = Field(description="A short name; result files are called by it.")
+    lab: Path | None = Field(
+        default=None,
+        description="A rehearsal network to run in, relative to this file. Without it the real network is tested.",
+    )
+    vantage: Name | None = Field(default=None, description="The lab host to scan from.")
+    targets: dict[Name, Annotated[list[TargetAddress], _OneOrMore()]] = Field(
+        min_length=1,
+        description="Name: an address, CIDR, range (198.18.1.10-20), host name, or a list of them.",
+        json_schema_extra={"additionalProperties": False},
+    )
+    scope: Annotated[list[ScopeAddress], _OneOrMore()] | None = Field(
+        default=None, description="No packet leaves these networks. Left out: the addresses written under targets."
+    )
+    exclude: Annotated[list[ExcludedAddress], _OneOrMore()] | None = Field(
+        default=None, description="What is never scanned, though a target holds it."
+    )
+    scan: ScanModel = Field(description="How to scan.")
+    expect: list[ExpectModel] = Field(default=[], description="What the network promises.")
+    results: ResultsModel | None = Field(default=None, description="Files to write beside what -o asks for.")
+
+
+class _Generator(GenerateJsonSchema):
+    """An absent value is an error in a profile, so no key may be null."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        return {key: value for key, value in made.items() if key != "default" or value is not None}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a profile."""
+    made = ProfileModel.model_json_schema(schema_generator=_Generator)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "probe profile"}
