@@ -1,0 +1,75 @@
+"""Reading and summing headers column by column: the arithmetic that frames and replies share."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+Halves = tuple[U64, U64]  # a 128-bit address as (high, low); IPv4 in its mapped form
+
+MAPPED = 0xFFFF << 32  # the low half of ::ffff:0.0.0.0 (RFC 4291 section 2.5.5.2)
+
+
+def fold(total: U64) -> npt.NDArray[np.uint16]:
+    """The ones' complement of a sum of 16-bit words (RFC 1071)."""
+    for _ in range(3):
+        total = (total & np.uint64(0xFFFF)) + (total >> np.uint64(16))
+    return (~total).astype(np.uint16)
+
+
+def sum_halves(x: U64) -> U64:
+    """The sum of the four 16-bit words of each 64-bit number."""
+    mask = np.uint64(0xFFFF)
+    total: U64 = (x & mask) + (x >> np.uint64(16) & mask) + (x >> np.uint64(32) & mask) + (x >> np.uint64(48))
+    return total
+
+
+def sum_words(rows: Bytes) -> U64:
+    """The sum of the big-endian 16-bit words of each row; the rows have an even width."""
+    total: U64 = np.ascontiguousarray(rows).view(">u2").sum(axis=1, dtype=np.uint64)
+    return total
+
+
+def sum_between(rows: Bytes, start: I64, end: I64) -> U64:
+    """The sum of the 16-bit words in bytes start … end-1 of each row. Words are aligned to the row: `start` is even."""
+    positions = np.arange(rows.shape[1])
+    inside = (positions >= start[:, None]) & (positions < end[:, None])
+    return sum_words(np.where(inside, rows, np.uint8(0)))
+
+
+class View:
+    """Big-endian reads at an offset of each row's own; the caller has checked the lengths."""
+
+    def __init__(self, rows: Bytes) -> None:
+        self.rows = rows
+        self._lines = np.arange(len(rows))
+
+    def u8(self, offset: I64 | int) -> U64:
+        value: U64 = self.rows[self._lines, offset].astype(np.uint64)
+        return value
+
+    def u16(self, offset: I64 | int) -> U64:
+        value: U64 = self.u8(offset) << np.uint64(8) | self.u8(offset + 1)
+        return value
+
+    def u32(self, offset: I64 | int) -> U64:
+        value: U64 = self.u16(offset) << np.uint64(16) | self.u16(offset + 2)
+        return value
+
+    def u64(self, offset: I64 | int) -> U64:
+        value: U64 = self.u32(offset) << np.uint64(32) | self.u32(offset + 4)
+        return value
+
+    def addresses(self, version: int, offset: I64 | int) -> tuple[Halves, Halves]:
+        """Source and destination as halves; `offset` is where the IP header begins."""
+        if version == 6:
+            return (
+                (self.u64(offset + 8), self.u64(offset + 16)),
+                (self.u64(offset + 24), self.u64(offset + 32)),
+            )
+        zero, mapped = np.zeros(len(self.rows), np.uint64), np.uint64(MAPPED)
+        return (zero, self.u32(offset + 12) | mapped), (zero, self.u32(offset + 16) | mapped)

@@ -1,0 +1,222 @@
+"""What comes back: packets to columns, and the test that each must pass before it may decide anything.
+
+A TCP reply must have an intact checksum and a plausible header; an ICMP error must quote the first eight bytes of TCP.
+Whether ports and numbers are ours is asked later, by the scan: this file knows formats, not the plan. What an attacker
+can bend here is only which rows are left out; no field is read beyond the length that was checked before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from probe.core.columns import I64, Bools, Bytes, Halves, View, fold, sum_between, sum_halves
+
+TCP, ICMP, ICMPV6 = 6, 1, 58
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+QUOTED_TCP = 8  # bytes of the quoted transport header that RFC 792 promises: ports and sequence number
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Packets as they were received, from the IP header on.
+
+    `rows` (n, stride) uint8, zero beyond each packet's end; `lengths` (n,) bytes captured; `intact` (n,) bool: the
+    kernel vouches for the transport checksum (offloaded, or not computed yet on a virtual link: PACKET_AUXDATA).
+    """
+
+    rows: Bytes
+    lengths: I64
+    intact: Bools
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+
+@dataclass(frozen=True, slots=True)
+class TcpReplies:
+    """Columns of well-formed TCP segments: `source`/`destination` are halves, `ttl` is the received one."""
+
+    source: Halves
+    destination: Halves
+    sport: npt.NDArray[np.uint16]
+    dport: npt.NDArray[np.uint16]
+    ack: npt.NDArray[np.uint32]
+    flags: Bytes
+    window: npt.NDArray[np.uint16]
+    ttl: Bytes
+    tos: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpErrors:
+    """Columns of well-formed ICMP errors and of what they quote; `version` is 4 or 6."""
+
+    sender: Halves
+    source: Halves
+    destination: Halves
+    sport: npt.NDArray[np.uint16]
+    dport: npt.NDArray[np.uint16]
+    seq: npt.NDArray[np.uint32]
+    version: Bytes
+    type: Bytes
+    code: Bytes
+    ttl: Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """`malformed` counts the TCP packets that no kernel would take. Foreign or broken ICMP is simply left out."""
+
+    tcp: TcpReplies
+    icmp: IcmpErrors
+    malformed: int
+
+
+def parse(batch: Batch) -> Parsed:
+    """Columns of everything in `batch` that is well formed; broken TCP counted."""
+    rows = _padded(batch.rows)
+    version = rows[:, 0] >> 4
+    families = [_packets(rows, batch, np.flatnonzero(version == family), family) for family in (4, 6)]
+    tcp: TcpReplies = _joined([_tcp(family) for family in families])
+    icmp: IcmpErrors = _joined([_icmp(family) for family in families])
+    claims_tcp = ((version == 4) & (rows[:, 9] == TCP)) | ((version == 6) & (rows[:, 6] == TCP))
+    return Parsed(tcp, icmp, int(claims_tcp.sum()) - len(tcp.ack))
+
+
+def _padded(rows: Bytes) -> Bytes:
+    """At least 160 columns (the largest headers that are read: 60 + 8 + 60 + 8), and an even number of them."""
+    stride = max(160, rows.shape[1] + rows.shape[1] % 2)
+    if stride == rows.shape[1]:
+        return rows
+    padded = np.zeros((len(rows), stride), np.uint8)
+    padded[:, : rows.shape[1]] = rows
+    return padded
+
+
+@dataclass(frozen=True, slots=True)
+class _Packets:
+    """Packets of one family whose IP header is sound. `header` and `total` are lengths in bytes."""
+
+    family: int
+    rows: Bytes
+    header: I64
+    total: I64
+    protocol: Bytes
+    ttl: Bytes
+    tos: Bytes
+    intact: Bools
+
+    def where(self, chosen: Bools) -> _Packets:
+        return _Packets(
+            self.family,
+            self.rows[chosen],
+            self.header[chosen],
+            self.total[chosen],
+            self.protocol[chosen],
+            self.ttl[chosen],
+            self.tos[chosen],
+            self.intact[chosen],
+        )
+
+
+def _packets(rows: Bytes, batch: Batch, lines: I64, family: int) -> _Packets:
+    rows, lengths, intact = rows[lines], batch.lengths[lines], batch.intact[lines]
+    view = View(rows)
+    if family == 4:
+        header = ((rows[:, 0] & 15) * 4).astype(np.int64)
+        total = view.u16(2).astype(np.int64)
+        packets = _Packets(4, rows, header, total, rows[:, 9], rows[:, 8], rows[:, 1], intact)
+        # A fragment's checksum cannot be checked alone; the bits are MF and the offset (RFC 791).
+        unbroken = view.u16(6) & np.uint64(0x3FFF) == 0
+        sound = (header >= 20) & unbroken & (fold(sum_between(rows, np.zeros_like(header), header)) == 0)
+    else:
+        header = np.full(len(rows), 40, np.int64)
+        total = view.u16(4).astype(np.int64) + 40
+        traffic_class = (view.u16(0) >> np.uint64(4) & np.uint64(0xFF)).astype(np.uint8)
+        packets = _Packets(6, rows, header, total, rows[:, 6], rows[:, 7], traffic_class, intact)
+        sound = np.ones(len(rows), np.bool_)
+    return packets.where(sound & (total <= lengths) & (total >= header + 8))
+
+
+def _undamaged(packets: _Packets, pseudo_header: bool) -> Bools:
+    """Whether the transport checksum is right, or the kernel vouches for it."""
+    total = sum_between(packets.rows, packets.header, packets.total)
+    if pseudo_header:  # addresses, length and protocol are summed too (RFC 9293 section 3.1, RFC 8200 section 8.1)
+        for half in (half for address in View(packets.rows).addresses(packets.family, 0) for half in address):
+            total = total + sum_halves(half & np.uint64(0xFFFFFFFF) if packets.family == 4 else half)
+        total = total + (packets.total - packets.header).astype(np.uint64) + packets.protocol.astype(np.uint64)
+    right: Bools = (fold(total) == 0) | packets.intact
+    return right
+
+
+def _tcp(packets: _Packets) -> TcpReplies:
+    packets = packets.where((packets.protocol == TCP) & (packets.total - packets.header >= 20))
+    packets = packets.where(_undamaged(packets, pseudo_header=True))
+    offset = (View(packets.rows).u8(packets.header + 12) >> np.uint64(4)).astype(np.int64) * 4
+    # A data offset below 5 or beyond the packet: tcp_v4_rcv drops it (net/ipv4/tcp_ipv4.c, "bad_packet").
+    packets = packets.where((offset >= 20) & (packets.header + offset <= packets.total))
+    view, header = View(packets.rows), packets.header
+    source, destination = view.addresses(packets.family, 0)
+    return TcpReplies(
+        source=source,
+        destination=destination,
+        sport=view.u16(header).astype(np.uint16),
+        dport=view.u16(header + 2).astype(np.uint16),
+        ack=view.u32(header + 8).astype(np.uint32),
+        flags=(view.u8(header + 13) & np.uint64(0x3F)).astype(np.uint8),
+        window=view.u16(header + 14).astype(np.uint16),
+        ttl=packets.ttl,
+        tos=packets.tos,
+    )
+
+
+def _icmp(packets: _Packets) -> IcmpErrors:
+    packets = packets.where(packets.protocol == (ICMP if packets.family == 4 else ICMPV6))
+    # ICMPv6 has a pseudo-header in its checksum, ICMP has none (RFC 4443 section 2.3, RFC 792).
+    packets = packets.where(_undamaged(packets, pseudo_header=packets.family == 6))
+    view, header = View(packets.rows), packets.header
+    kind, quote = view.u8(header), header + 8
+    if packets.family == 4:
+        inner = ((view.u8(quote) & np.uint64(15)) * np.uint64(4)).astype(np.int64)
+        error = ((kind == 3) | (kind == 11)) & (inner >= 20) & (view.u8(quote + 9) == TCP)
+    else:
+        inner = np.full(len(header), 40, np.int64)
+        error = ((kind == 1) | (kind == 3)) & (view.u8(quote + 6) == TCP)
+    same_family = view.u8(quote) >> np.uint64(4) == packets.family
+    good = error & same_family & (quote + inner + QUOTED_TCP <= packets.total)
+    return _quoted(packets.where(good), inner[good])
+
+
+def _quoted(packets: _Packets, inner: I64) -> IcmpErrors:
+    view, header = View(packets.rows), packets.header
+    quote, tcp = header + 8, header + 8 + inner
+    source, destination = view.addresses(packets.family, quote)
+    return IcmpErrors(
+        sender=view.addresses(packets.family, 0)[0],
+        source=source,
+        destination=destination,
+        sport=view.u16(tcp).astype(np.uint16),
+        dport=view.u16(tcp + 2).astype(np.uint16),
+        seq=view.u32(tcp + 4).astype(np.uint32),
+        version=np.full(len(header), packets.family, np.uint8),
+        type=view.u8(header).astype(np.uint8),
+        code=view.u8(header + 1).astype(np.uint8),
+        ttl=packets.ttl,
+    )
+
+
+_Columns = TypeVar("_Columns", TcpReplies, IcmpErrors)
+
+
+def _joined(parts: list[_Columns]) -> _Columns:
+    """The columns of both families under one another."""
+    joined: dict[str, Any] = {}
+    for column in fields(parts[0]):
+        values = [getattr(part, column.name) for part in parts]
+        pairs = isinstance(values[0], tuple)
+        joined[column.name] = tuple(map(np.concatenate, zip(*values, strict=True))) if pairs else np.concatenate(values)
+    return type(parts[0])(**joined)

@@ -1,0 +1,185 @@
+"""The columnar parser against its slow twin, on packets built by scapy, then bent, cut, and made up."""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import ip_address
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6TimeExceeded, IPv6
+from scapy.packet import Raw
+
+from probe.core.plan import split
+from probe.core.replies import Batch, parse
+from tests.core.slow_replies import Packet, Slow, as_rows, batch_of, ones, slow_parse
+
+ports, words, bytes_ = st.integers(0, 65535), st.integers(0, 2**32 - 1), st.integers(0, 255)
+tcp_options = st.sampled_from(
+    [[], [("MSS", 1460)], [("MSS", 9), ("SAckOK", b""), ("Timestamp", (1, 2)), ("WScale", 7)]]
+)
+ip_options = st.sampled_from([b"", b"\x01" * 4, b"\x94\x04\0\0", b"\x01" * 40])
+
+
+@st.composite
+def ip_headers(draw: st.DrawFn, version: int) -> IP | IPv6:
+    source, destination = (str(draw(st.ip_addresses(v=version))) for _ in range(2))  # type: ignore[arg-type]
+    ttl, tos = draw(bytes_), draw(bytes_)
+    if version == 6:
+        return IPv6(src=source, dst=destination, hlim=ttl, tc=tos, fl=draw(st.integers(0, 0xFFFFF)))
+    packet = IP(src=source, dst=destination, ttl=ttl, tos=tos, id=draw(ports), flags=draw(st.sampled_from(["", "DF"])))
+    packet.options = [Raw(draw(ip_options))]
+    return packet
+
+
+@st.composite
+def tcp_replies(draw: st.DrawFn, version: int) -> bytes:
+    tcp = TCP(
+        sport=draw(ports),
+        dport=draw(ports),
+        seq=draw(words),
+        ack=draw(words),
+        flags=draw(st.one_of(st.sampled_from([0x12, 0x14, 4, 2]), bytes_)),
+        window=draw(ports),
+        options=draw(tcp_options),
+    )
+    return bytes(draw(ip_headers(version)) / tcp / Raw(draw(st.binary(max_size=9))))
+
+
+@st.composite
+def icmp_errors(draw: st.DrawFn, version: int) -> bytes:
+    inner = draw(st.sampled_from([TCP, TCP, TCP, UDP]))(sport=draw(ports), dport=draw(ports))
+    if isinstance(inner, TCP):
+        inner.seq = draw(words)
+    quoted = bytes(draw(ip_headers(draw(st.sampled_from([version, version, version, 10 - version])))) / inner)
+    if version == 4:
+        error = ICMP(type=draw(st.sampled_from([3, 3, 11, 0, 12])), code=draw(st.integers(0, 16)))
+    else:
+        kind = draw(st.sampled_from([ICMPv6DestUnreach, ICMPv6DestUnreach, ICMPv6TimeExceeded, ICMPv6EchoRequest]))
+        error = kind(code=draw(st.integers(0, 8)))
+    size = draw(st.one_of(st.just(len(quoted)), st.integers(0, len(quoted)), st.just(28), st.just(48)))
+    return bytes(draw(ip_headers(version)) / error / Raw(quoted[:size]))
+
+
+def with_right_header(data: bytes) -> bytes:
+    """The IPv4 header checksum made right again, so that what was bent behind it is reached."""
+    size = (data[0] & 15) * 4 if data else 0
+    if not data or data[0] >> 4 != 4 or not 20 <= size <= len(data):
+        return data
+    blank = data[:10] + b"\0\0" + data[12:]
+    return data[:10] + struct.pack(">H", 0xFFFF ^ ones(blank[:size])) + data[12:]
+
+
+@st.composite
+def bent(draw: st.DrawFn, original: bytes) -> Packet:
+    data = bytearray(original)
+    for _ in range(draw(st.integers(0, 3))):
+        what = draw(st.sampled_from(["flip", "set", "cut", "append"]))
+        at = draw(st.integers(0, max(0, len(data) - 1)))
+        if what == "cut":
+            del data[at:]
+        elif what == "append":
+            data += draw(st.binary(max_size=40))
+        elif data:
+            data[at] = data[at] ^ 1 << draw(st.integers(0, 7)) if what == "flip" else draw(bytes_)
+    repaired = with_right_header(bytes(data)) if draw(st.booleans()) else bytes(data)
+    return Packet(repaired, intact=draw(st.booleans()))
+
+
+valid = st.one_of(tcp_replies(4), tcp_replies(6), icmp_errors(4), icmp_errors(6))
+starts, rest = st.sampled_from([b"\x45\0\0\x28", b"\x60\0\0\0", b"\x4f\0\0\x48"]), st.binary(max_size=100)
+packets = st.one_of(
+    valid.map(Packet),
+    valid.flatmap(bent),
+    st.builds(Packet, st.binary(max_size=120), st.booleans()),
+    st.builds(lambda first, rest, intact: Packet(with_right_header(first + rest), intact), starts, rest, st.booleans()),
+)
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.lists(packets, max_size=6), st.sampled_from([0, 1, 7, 2000]))
+def test_parse_is_its_slow_twin(many: list[Packet], spare: int) -> None:
+    assert as_rows(parse(batch_of(many, spare))) == slow_parse(many)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.one_of(tcp_replies(4), tcp_replies(6)), min_size=1, max_size=8))
+def test_whole_replies_all_arrive(many: list[bytes]) -> None:
+    """The twin could share a mistake with the parser; scapy's own fields could not."""
+    seen = as_rows(parse(batch_of([Packet(data) for data in many])))
+    assert seen.malformed == 0
+    expected = []
+    for data in sorted(many, key=lambda data: data[0] >> 4):
+        ip = IP(data) if data[0] >> 4 == 4 else IPv6(data)
+        tcp, four = TCP(bytes(ip.payload)), ip.version == 4
+        halves = (split(ip_address(ip.src)), split(ip_address(ip.dst)))
+        addresses = tuple(high << 64 | low for high, low in halves)
+        ttl, tos = (ip.ttl, ip.tos) if four else (ip.hlim, ip.tc)
+        flags = int(tcp.flags) & 63
+        expected.append((*addresses, tcp.sport, tcp.dport, tcp.ack, flags, tcp.window, ttl, tos))
+    assert seen.tcp == expected
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 60), (0, 2048), (3, 0), (1, 1), (2, 159), (2, 161)])
+def test_nothing_to_read(shape: tuple[int, int]) -> None:
+    rows, lengths = np.zeros(shape, np.uint8), np.full(shape[0], shape[1], np.int64)
+    assert as_rows(parse(Batch(rows, lengths, np.zeros(shape[0], np.bool_)))) == Slow()
+
+
+HOST, US, ROUTER = (0xFFFF << 32 | 0xC6120000 | last for last in (1, 2, 9))
+SYN_ACK = IP(src="198.18.0.1", dst="198.18.0.2", ttl=63) / TCP(sport=80, dport=4000, ack=8, flags="SA")
+SYN_ACK6 = IPv6(src="fd18::1", dst="fd18::2", hlim=63) / TCP(sport=80, dport=4000, ack=8, flags="SA")
+
+
+def altered(packet: IP | IPv6, at: int, value: int) -> bytes:
+    data = bytearray(bytes(packet))
+    data[at] = value
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        pytest.param(altered(SYN_ACK, 36, 1), id="checksum"),
+        pytest.param(altered(SYN_ACK6, 56, 1), id="checksum6"),
+        pytest.param(altered(SYN_ACK, 8, 9), id="header checksum"),
+        pytest.param(with_right_header(altered(SYN_ACK, 6, 0x20)), id="more fragments"),
+        pytest.param(with_right_header(altered(SYN_ACK, 7, 1)), id="later fragment"),
+        pytest.param(bytes(IP(src="1.2.3.4", dst="1.2.3.5") / TCP(dataofs=4)), id="data offset 4"),
+        pytest.param(bytes(IP(src="1.2.3.4", dst="1.2.3.5") / TCP(dataofs=6)), id="data offset beyond"),
+        pytest.param(with_right_header(altered(SYN_ACK, 3, 41)), id="longer than captured"),
+        pytest.param(with_right_header(altered(SYN_ACK, 3, 39)), id="shorter than TCP"),
+        pytest.param(with_right_header(altered(SYN_ACK, 0, 0x44)), id="IHL 4"),
+        pytest.param(bytes(SYN_ACK)[:39], id="cut"),
+        pytest.param(bytes(SYN_ACK6)[:59], id="cut6"),
+    ],
+)
+def test_broken_tcp_is_counted(packet: bytes) -> None:
+    assert as_rows(parse(batch_of([Packet(packet)]))) == Slow(malformed=1)
+
+
+def test_the_kernels_word_replaces_the_checksum_and_nothing_else() -> None:
+    bad_tcp, bad_header = altered(SYN_ACK, 36, 1), altered(SYN_ACK, 8, 9)
+    vouched = as_rows(parse(batch_of([Packet(bad_tcp, intact=True), Packet(bad_header, intact=True)])))
+    assert (len(vouched.tcp), vouched.malformed) == (1, 1)
+
+
+def test_ethernet_padding_is_no_part_of_the_packet() -> None:
+    padded = as_rows(parse(batch_of([Packet(bytes(SYN_ACK) + b"\x13\x37" * 3), Packet(bytes(SYN_ACK6) + b"xx")])))
+    assert (len(padded.tcp), padded.malformed) == (2, 0)
+
+
+@pytest.mark.parametrize("version", [0, 5, 7, 15])
+def test_another_ip_version_is_not_broken_tcp(version: int) -> None:
+    assert as_rows(parse(batch_of([Packet(altered(SYN_ACK, 0, version << 4 | 5))]))) == Slow()
+
+
+def test_an_icmp_error_must_quote_eight_bytes_of_tcp() -> None:
+    quoted = bytes(IP(src="198.18.0.2", dst="198.18.0.1") / TCP(sport=4000, dport=80, seq=7))
+    around = IP(src="198.18.0.9", dst="198.18.0.2", ttl=62) / ICMP(type=3, code=13)
+    errors = [Packet(bytes(around / Raw(quoted[:size]))) for size in (19, 20, 27, 28, 40)]
+    seen = as_rows(parse(batch_of(errors)))
+    assert seen.icmp == [(ROUTER, US, HOST, 4000, 80, 7, 4, 3, 13, 62)] * 2
