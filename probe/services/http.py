@@ -1,0 +1,60 @@
+"""HTTP (RFC 9112): one GET of `/`, never following a redirect, and a tolerant reading of the head that comes back.
+
+The head is parsed here and not by h11: h11 refuses what the RFC forbids, as a client should, and just those odd and
+broken servers are what a scanner has to name. Nothing of the body is interpreted.
+"""
+
+from __future__ import annotations
+
+import re
+
+from probe import __version__
+from probe.model import Service
+from probe.services.text import field
+
+_STATUS = re.compile(rb"HTTP/(\d(?:\.\d)?) +([1-5]\d\d)(?![0-9])")
+_SERVER = re.compile(rb"\r?\nserver[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_PRODUCT = re.compile(rb"([^\s/(]+)(?:/([^\s(]+))?[ \t]*(.*)")
+_VERSIONED = re.compile(rb"([A-Za-z][A-Za-z ._-]*?)[ -]v?(\d+\.[\w.-]+)")
+_PAGE = re.compile(rb"\s*<(?:!doctype html|html)[\s>]", re.IGNORECASE)
+
+
+def request(host: str, port: int, tls: bool) -> bytes:
+    """GET / with the Host that a browser would send; `host` is a name or an address."""
+    name = f"[{host}]" if ":" in host else host
+    if port != (443 if tls else 80):
+        name = f"{name}:{port}"
+    head = (
+        f"GET / HTTP/1.1\r\nHost: {name}\r\nUser-Agent: probe/{__version__}\r\n"
+        "Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode("ascii", "ignore")
+
+
+def reply(data: bytes) -> Service | None:
+    """A response by its status line; an HTML page without one is what HTTP/0.9 answers."""
+    if not _STATUS.match(data):
+        return Service("http", info="HTTP/0.9") if _PAGE.match(data) else None
+    head = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0]
+    found = _SERVER.search(head)
+    return _server(found.group(1).strip()) if found else Service("http")
+
+
+def status(data: bytes) -> int | None:
+    """The status code, for whoever needs to know that it was 400."""
+    found = _STATUS.match(data)
+    return int(found.group(2)) if found else None
+
+
+def _server(value: bytes) -> Service:
+    """`nginx/1.22.1`, `Apache/2.4.57 (Debian) mod_x/1.0`, `Microsoft-IIS/10.0`, `TwistedWeb/22.4.0`, `Caddy`."""
+    versioned = _VERSIONED.fullmatch(value)
+    if versioned:
+        return Service("http", field(versioned.group(1)), field(versioned.group(2)))
+    found = _PRODUCT.fullmatch(value)
+    if not found:
+        return Service("http", field(value))
+    product, version, rest = found.groups()
+    if not version and rest and not rest.startswith(b"("):
+        return Service("http", field(value))
+    return Service("http", field(product), field(version), field(rest))

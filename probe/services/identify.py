@@ -1,0 +1,204 @@
+"""What answers here? One dialogue: wait for a server that speaks first, else ask, most likely first by the port.
+
+    connect ─→ greeting? ─yes─→ match (220 alone: NOOP tells FTP from SMTP)
+                  └no─→ each hello, on a fresh connection where the one before spoiled it
+                          └ TLS came up ─→ greeting? hellos? again, inside
+
+A greeting that nobody knows ends it: what speaks first and is unknown to us may be a login prompt, and a request sent
+there would be an attempt to log in. Nothing is ever written, logged in to, or followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+
+from probe.core.dialogue import (
+    Closed,
+    Command,
+    Connect,
+    Connected,
+    Dialogue,
+    Event,
+    Failed,
+    Heard,
+    StartTLS,
+    TlsFailed,
+    TlsUp,
+    ask,
+    listen,
+)
+from probe.model import Conversation, Handshake, Service, Tls
+from probe.services import ftp, hints, http, queries, stores, tls
+from probe.services.matchers import match
+
+BANNER = 4096  # bytes read per answer, and kept
+
+Found = Generator[Command, Event, Service | None]
+Opened = Generator[Command, Event, bool]
+
+
+@dataclass(slots=True)
+class Talk:
+    """What one dialogue knows so far. `secure` is the TLS layer that it is inside of."""
+
+    port: int
+    server_name: str | None
+    address: str = ""
+    secure: Tls | None = None
+    tls_tried: bool = False
+    tentative: Service | None = None
+    banner: bytes = b""
+    answered: bool = False
+    stood: bool = False
+    ends: list[Closed] = field(default_factory=list)
+
+    def note(self, heard: Heard) -> None:
+        """Remember how a connection that was spoken on went."""
+        self.answered = self.answered or bool(heard.data)
+        self.banner = self.banner or heard.data
+        if heard.closed:
+            self.ends.append(heard.closed)
+        self.stood = self.stood or not heard.closed
+
+    def learn(self, heard: Heard) -> Service | None:
+        """The service that these bytes identify; its bytes become the banner."""
+        self.note(heard)
+        service = match(heard.data)
+        if service:
+            self.banner = heard.data
+        return service
+
+    def conversation(self, service: Service | None) -> Conversation:
+        """`closed` or `reset` only where every connection ended so: one that stood shows that somebody listens."""
+        if self.answered:
+            return Conversation(Handshake.ANSWERED, service, self.banner[:BANNER])
+        if self.ends and not self.stood:
+            return Conversation(Handshake.RESET if self.ends[0].reset else Handshake.CLOSED)
+        return Conversation(Handshake.MUTE)
+
+
+def identify(port: int, server_name: str | None = None) -> Dialogue:
+    """The dialogue for one open TCP port. `server_name` goes into SNI and Host; without it Host is the address."""
+    event = yield Connect()
+    if not isinstance(event, Connected):
+        return Conversation(Handshake.FAILED, errno=event.errno if isinstance(event, Failed) else None)
+    talk = Talk(port, server_name, event.address)
+    heard = yield from listen(hints.greeting_patience(port), hints.QUIET, BANNER)
+    if heard.data or heard.closed:
+        service = yield from _greeted(talk, heard)
+    elif port in hints.PRINTERS:
+        service = None
+    else:
+        service = yield from _try(talk, hints.hellos(port), _connect)
+    return talk.conversation(service)
+
+
+def _greeted(talk: Talk, heard: Heard) -> Found:
+    service = talk.learn(heard)
+    if service or heard.closed or not ftp.ambiguous(heard.data):
+        return service
+    reply = yield from ask(ftp.NOOP, hints.ANSWER, hints.QUIET, BANNER)
+    return ftp.noop_reply(reply.data)
+
+
+def _try(talk: Talk, names: tuple[str, ...], reopen: Callable[[], Opened]) -> Found:
+    """One hello after the other; the first finds its connection open."""
+    for number, name in enumerate(names):
+        if number and not (yield from reopen()):
+            break
+        service = yield from HELLOS[name](talk)
+        if service:
+            return service
+    return talk.tentative
+
+
+def _connect() -> Opened:
+    return isinstance((yield Connect()), Connected)
+
+
+def _ask(talk: Talk, request: bytes) -> Found:
+    return talk.learn((yield from ask(request, hints.ANSWER, hints.QUIET, BANNER)))
+
+
+def _http(talk: Talk) -> Found:
+    host = talk.server_name or talk.address or "localhost"
+    service = yield from _ask(talk, http.request(host, talk.port, bool(talk.secure)))
+    if service and http.status(talk.banner) == 400 and not (talk.secure or talk.tls_tried):
+        talk.tentative = service  # "plain HTTP request sent to HTTPS port" is a 400: look at TLS first
+        return None
+    return service
+
+
+def _start_tls(talk: Talk, alpn: tuple[str, ...]) -> Generator[Command, Event, TlsUp | TlsFailed]:
+    event = yield StartTLS(talk.server_name, alpn, hints.TLS)
+    return event if isinstance(event, TlsUp | TlsFailed) else TlsFailed("no connection")
+
+
+def _tls(talk: Talk) -> Found:
+    talk.tls_tried = True
+    alpn = hints.alpn(talk.port)
+    event = yield from _start_tls(talk, alpn)
+    if isinstance(event, TlsFailed) and alpn and tls.failed(event.seen) and (yield from _connect()):
+        alpn = ()  # it may have refused what we offered to speak
+        event = yield from _start_tls(talk, alpn)
+    if isinstance(event, TlsFailed):
+        return _tls_refused(talk, event)
+    talk.answered, talk.secure = True, tls.layer(event)
+    inside = yield from _inside(talk, event, alpn)
+    return replace(inside or Service(), tls=talk.secure)
+
+
+def _tls_refused(talk: Talk, event: TlsFailed) -> Service | None:
+    layer = tls.failed(event.seen)
+    if layer:
+        talk.answered = True
+        return Service(tls=layer)
+    service = talk.learn(Heard(event.seen[:BANNER], event.closed))
+    if service and service.name == "http":
+        talk.tentative = service  # the answer to a request that was none; a real one tells more
+        return None
+    return service
+
+
+def _inside(talk: Talk, up: TlsUp, alpn: tuple[str, ...]) -> Found:
+    """The same again inside TLS. A server that chose HTTP by ALPN is not waited for."""
+
+    def reopen() -> Opened:
+        return (yield from _connect()) and isinstance((yield from _start_tls(talk, alpn)), TlsUp)
+
+    if up.alpn != "http/1.1":
+        heard = yield from listen(hints.greeting_patience(talk.port, secure=True), hints.QUIET, BANNER)
+        if heard.data or heard.closed:
+            return (yield from _greeted(talk, heard))
+    return (yield from _try(talk, hints.hellos_inside_tls(talk.port), reopen))
+
+
+def _postgresql(talk: Talk) -> Found:
+    """SSLRequest first. Its answer is one byte, which identifies nothing: only what comes after it does."""
+    heard = yield from ask(stores.POSTGRES_SSL, hints.ANSWER, hints.QUIET, BANNER)
+    if heard.data == b"S":
+        event = yield from _start_tls(talk, ("postgresql",))
+        if isinstance(event, TlsUp):
+            talk.note(heard)
+            inside = yield from _ask(talk, stores.POSTGRES_HELLO)
+            return replace(inside or Service("postgresql"), tls=tls.layer(event))
+    if heard.data == b"N":
+        talk.note(heard)
+        return (yield from _ask(talk, stores.POSTGRES_HELLO))
+    return talk.learn(heard)
+
+
+def _plainly(request: bytes) -> Callable[[Talk], Found]:
+    return lambda talk: _ask(talk, request)
+
+
+HELLOS: dict[str, Callable[[Talk], Found]] = {
+    "tls": _tls,
+    "http": _http,
+    "redis": _plainly(stores.REDIS_HELLO),
+    "postgresql": _postgresql,
+    "memcached": _plainly(stores.MEMCACHED_HELLO),
+    "dns": _plainly(queries.DNS_HELLO),
+    "rtsp": _plainly(queries.RTSP_HELLO),
+}

@@ -1,0 +1,53 @@
+"""Protocols with one small question of their own: DNS over TCP, RTSP, SIP."""
+
+from __future__ import annotations
+
+import re
+
+from probe.model import Service
+from probe.services.text import field
+
+_QUERY_ID = b"pr"
+# A query for TXT version.bind in class CHAOS: what name servers answer about themselves, or refuse.
+_QUESTION = b"\x07version\x04bind\x00" + b"\x00\x10" + b"\x00\x03"
+_QUERY = _QUERY_ID + b"\x00\x00" + b"\x00\x01" + bytes(6) + _QUESTION
+DNS_HELLO = len(_QUERY).to_bytes(2, "big") + _QUERY  # RFC 1035, 4.2.2: the length goes before the message
+RTSP_HELLO = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
+
+_DNS_PRODUCTS = {b"dnsmasq": "dnsmasq", b"unbound": "Unbound", b"PowerDNS": "PowerDNS", b"NSD": "NSD", b"Knot": "Knot"}
+_TEXT_REPLY = re.compile(rb"(RTSP/1\.0|RTSP/2\.0|SIP/2\.0) [1-6]\d\d")
+_SERVER = re.compile(rb"\nserver[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+
+
+def dns(data: bytes) -> Service | None:
+    """A reply to our query: same id, QR set, opcode 0, as long as it says it is."""
+    length = int.from_bytes(data[:2], "big")
+    if length < 12 or len(data) < length + 2 or data[2:4] != _QUERY_ID or data[4] & 0xF8 != 0x80:
+        return None
+    return _dns_version(_txt(data[2 : length + 2]))
+
+
+def _txt(message: bytes) -> bytes:
+    """The first string of the first answer, where the reply repeats our question and the answer points at its name."""
+    answer = message[12 + len(_QUESTION) :]
+    start = 2 if answer[:1] >= b"\xc0" else len(_QUESTION) - 4  # a pointer, or the name written out
+    if message[6:8] == b"\0\0" or answer[start : start + 2] != b"\x00\x10":
+        return b""
+    text = answer[start + 10 :]
+    return text[1 : 1 + text[0]] if text else b""
+
+
+def _dns_version(text: bytes) -> Service:
+    for word, product in _DNS_PRODUCTS.items():
+        found = re.match(word + rb"[ -](?:\w+ )*?v?(\d[\w.-]*)", text, re.IGNORECASE)
+        if found:
+            return Service("dns", product, field(found[1]))
+    return Service("dns", "BIND", field(text)) if re.match(rb"9\.\d+\.\d+", text) else Service("dns", info=field(text))
+
+
+def rtsp_or_sip(data: bytes) -> Service | None:
+    found = _TEXT_REPLY.match(data)
+    if not found:
+        return None
+    server = _SERVER.search(data[:4096])
+    return Service("sip" if found[1].startswith(b"SIP") else "rtsp", field(server[1]) if server else None)

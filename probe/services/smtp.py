@@ -1,0 +1,33 @@
+"""SMTP (RFC 5321): greets with `220 domain text`, `554` where it serves nobody; the text mostly says SMTP or ESMTP."""
+
+from __future__ import annotations
+
+import re
+
+from probe.model import Service
+from probe.services.lines import named, products, text_of
+
+_READY = re.compile(r"\A(?:220|421|554)[ -]")
+_WORD = re.compile(r"\bE?SMTP\b")
+_PRODUCTS = products(
+    ("Postfix", r"ESMTP Postfix"),
+    ("Exim", r"ESMTP Exim (\d[\w.]*)"),
+    ("Sendmail", r"ESMTP Sendmail (\d[\w.]*)"),
+    ("OpenSMTPD", r"ESMTP OpenSMTPD"),
+    ("Microsoft Exchange", r"Microsoft ESMTP MAIL Service(?:, Version: (\d[\w.]*))?"),
+    ("aiosmtpd", r"Python SMTP (\d[\w.]*)"),
+    ("Haraka", r"ESMTP Haraka/?(\d[\w.]*)?"),
+    ("MailEnable", r"MailEnable Service, Version: (\d[\w.]*)?"),
+    ("hMailServer", r"hMailServer"),
+    ("Twisted", r"NO UCE NO UBE NO RELAY PROBES"),
+    ("Google", r"ESMTP \S+ - gsmtp"),
+)
+
+
+def greeting(data: bytes) -> Service | None:
+    """By the word SMTP in capitals (a host may be called smtp), or a product that we know."""
+    text = text_of(data)
+    if not _READY.match(text):
+        return None
+    service = named("smtp", text, _PRODUCTS)
+    return service if service.product or _WORD.search(text) else None

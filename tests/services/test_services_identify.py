@@ -1,0 +1,268 @@
+"""The dialogue that names a service: which questions go to whom, in what order, and what the answers come to."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.core.dialogue import Closed, Connect, Failed, Read, Send, StartTLS, TlsFailed, TlsUp, rehearse
+from probe.model import Conversation, Handshake, Service, Tls
+from probe.services import hints, stores
+from probe.services.identify import BANNER, HELLOS, identify
+from probe.services.queries import DNS_HELLO
+from tests.services.fake_server import FakeServer
+from tests.services.test_services_matchers import GREETINGS, dns_reply, postgres_error
+
+UP = TlsUp("TLSv1.3")
+WEB = TlsUp("TLSv1.3", "http/1.1")
+ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
+RESET, CLOSED = Closed(reset=True), Closed()
+PAGE = b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n\r\n"
+BAD = b"HTTP/1.1 400 Bad Request\r\nServer: nginx/1.22.1\r\n\r\nThe plain HTTP request was sent to HTTPS port"
+NGINX = Service("http", "nginx", "1.22.1")
+
+
+def web(request: bytes) -> bytes | None:
+    return PAGE if request.startswith(b"GET / HTTP/1.1\r\n") else None
+
+
+def bare_name(talk: Conversation) -> str | None:
+    return talk.service.name if talk.service else None
+
+
+@pytest.mark.parametrize("port", [22, 8821, 80, 443, 6379, 9100])
+def test_who_greets_is_named_whatever_the_port_and_asked_nothing(port: int) -> None:
+    server = FakeServer(greeting=b"SSH-2.0-OpenSSH_9.2p1\r\n")
+    assert server.talk(identify(port)) == Conversation(
+        Handshake.ANSWERED, Service("ssh", "OpenSSH", "9.2p1"), b"SSH-2.0-OpenSSH_9.2p1\r\n"
+    )
+    assert server.sent == []
+    assert server.connects == 1
+
+
+@pytest.mark.parametrize(("noop", "name"), [(b"250 Ok\r\n", "smtp"), (b"200 Ok\r\n", "ftp"), (b"500 ?\r\n", None)])
+def test_a_bare_220_is_asked_noop(noop: bytes, name: str | None) -> None:
+    server = FakeServer(greeting=b"220 ready\r\n", replies=lambda request: noop)
+    talk = server.talk(identify(4982))
+    assert (bare_name(talk), talk.handshake, talk.banner) == (name, Handshake.ANSWERED, b"220 ready\r\n")
+    assert server.sent == [b"NOOP\r\n"]
+
+
+@pytest.mark.parametrize("greeting", [b"login: ", b"\x00\x01\x02", b"x"])
+def test_an_unknown_greeting_is_kept_and_not_talked_to(greeting: bytes) -> None:
+    server = FakeServer(greeting=greeting)
+    assert server.talk(identify(80)) == Conversation(Handshake.ANSWERED, None, greeting)
+    assert server.sent == []
+
+
+def test_http_is_asked_once_with_our_name() -> None:
+    server = FakeServer(replies=web)
+    assert server.talk(identify(80, "web.example")) == Conversation(Handshake.ANSWERED, NGINX, PAGE)
+    (request,) = server.sent
+    assert b"\r\nHost: web.example\r\n" in request
+    assert b"\r\nUser-Agent: probe/" in request
+    assert server.connects == 1
+
+
+def test_without_a_name_the_host_is_the_address() -> None:
+    server = FakeServer(replies=web)
+    server.talk(identify(8080))
+    assert b"\r\nHost: 198.18.1.10:8080\r\n" in server.sent[0]
+
+
+def test_a_redirect_is_not_followed() -> None:
+    moved = b"HTTP/1.1 301 Moved\r\nLocation: https://elsewhere.example/\r\n\r\n"
+    server = FakeServer(replies=lambda request: moved)
+    assert bare_name(server.talk(identify(80))) == "http"
+    assert len(server.sent) == 1
+
+
+def test_http_on_an_odd_port_is_found_after_tls_failed_on_a_fresh_connection() -> None:
+    server = FakeServer(replies=web, tls=TlsFailed("wrong version number", seen=BAD))
+    assert server.talk(identify(7777)).service == NGINX
+    assert server.connects == 2
+
+
+def test_an_answer_to_the_client_hello_is_enough_where_a_request_gets_none() -> None:
+    server = FakeServer(tls=TlsFailed("wrong version number", seen=BAD))
+    talk = server.talk(identify(7777))
+    assert talk == Conversation(Handshake.ANSWERED, NGINX, BAD)
+
+
+def test_a_greeting_that_comes_late_counts() -> None:
+    late = b"220 mail.example.org ESMTP Postfix\r\n"
+    server = FakeServer(tls=TlsFailed("wrong version number", seen=late))
+    assert server.talk(identify(7777)) == Conversation(Handshake.ANSWERED, Service("smtp", "Postfix"), late)
+
+
+def test_https_is_http_with_a_layer() -> None:
+    server = FakeServer(tls=WEB, inside=FakeServer(replies=web))
+    talk = server.talk(identify(8443, "web.example"))
+    assert talk == Conversation(
+        Handshake.ANSWERED, Service("http", "nginx", "1.22.1", tls=Tls("TLSv1.3", "http/1.1")), PAGE
+    )
+    assert StartTLS("web.example", ("http/1.1",), hints.TLS) in server.commands
+
+
+def test_plain_http_refused_by_a_tls_server_is_not_http_without_tls() -> None:
+    server = FakeServer(replies=lambda request: BAD, tls=UP, inside=FakeServer(replies=web))
+    talk = server.talk(identify(80))
+    assert talk.service == Service("http", "nginx", "1.22.1", tls=Tls("TLSv1.3"))
+
+
+def test_a_400_without_tls_behind_it_is_http() -> None:
+    server = FakeServer(replies=lambda request: BAD)
+    assert server.talk(identify(80)).service == NGINX
+
+
+def test_inside_tls_a_greeting_is_waited_for() -> None:
+    greeting = b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n"
+    server = FakeServer(tls=UP, inside=FakeServer(greeting=greeting))
+    talk = server.talk(identify(993))
+    assert talk == Conversation(Handshake.ANSWERED, Service("imap", "Dovecot", tls=Tls("TLSv1.3")), greeting)
+    assert server.sent == []
+
+
+@pytest.mark.parametrize("inside", [None, FakeServer(greeting=CLOSED), FakeServer(greeting=RESET)])
+def test_tls_alone(inside: FakeServer | None) -> None:
+    talk = FakeServer(tls=UP, inside=inside).talk(identify(8883))
+    assert talk == Conversation(Handshake.ANSWERED, Service(tls=Tls("TLSv1.3")), b"")
+
+
+def test_tls_that_wants_something_of_us_is_tls() -> None:
+    server = FakeServer(tls=TlsFailed("handshake failure", seen=ALERT, closed=CLOSED))
+    talk = server.talk(identify(443))
+    assert talk == Conversation(Handshake.ANSWERED, Service(tls=Tls("unknown")), b"")
+    assert [command.alpn for command in server.commands if isinstance(command, StartTLS)] == [("http/1.1",), ()]
+
+
+def test_dns_inside_tls() -> None:
+    server = FakeServer(tls=UP, inside=FakeServer(replies=lambda request: dns_reply(b"unbound 1.17.1")))
+    assert server.talk(identify(853)).service == Service("dns", "Unbound", "1.17.1", tls=Tls("TLSv1.3"))
+
+
+@pytest.mark.parametrize("port", [6379, 7777])
+def test_redis(port: int) -> None:
+    reply = b"+PONG\r\n$40\r\n# Server\r\nredis_version:7.0.15\r\n"
+    server = FakeServer(replies=lambda request: reply if request == stores.REDIS_HELLO else RESET)
+    assert server.talk(identify(port)) == Conversation(Handshake.ANSWERED, Service("redis", "Redis", "7.0.15"), reply)
+
+
+@pytest.mark.parametrize("port", [5432, 7777])
+@pytest.mark.parametrize("ssl", [b"N", b"S"])
+def test_postgresql(port: int, ssl: bytes) -> None:
+    error = postgres_error(b"SFATAL", b"C0A000", b"Munsupported frontend protocol 65535.0")
+    answers = {stores.POSTGRES_SSL: ssl, stores.POSTGRES_HELLO: error}
+    server = FakeServer(replies=lambda request: answers.get(request, CLOSED), tls=UP, tls_after=stores.POSTGRES_SSL)
+    talk = server.talk(identify(port))
+    assert talk.service == Service("postgresql", "PostgreSQL", tls=Tls("TLSv1.3") if ssl == b"S" else None)
+    assert talk.banner == error
+
+
+@pytest.mark.parametrize("byte", [b"N", b"S", b"E"])
+def test_one_byte_to_an_ssl_request_is_no_postgresql(byte: bytes) -> None:
+    server = FakeServer(replies=lambda request: byte if request == stores.POSTGRES_SSL else None)
+    talk = server.talk(identify(5432))
+    assert (talk.handshake, talk.service, talk.banner) == (Handshake.ANSWERED, None, byte)
+
+
+def test_an_echo_service_is_nothing_that_we_know() -> None:
+    talk = FakeServer(replies=lambda request: request).talk(identify(7))
+    assert (talk.handshake, talk.service) == (Handshake.ANSWERED, None)
+
+
+@pytest.mark.parametrize("port", sorted(hints.PRINTERS))
+def test_printers_get_no_payload_at_all(port: int) -> None:
+    server = FakeServer()
+    assert server.talk(identify(port)) == Conversation(Handshake.MUTE)
+    assert server.commands == [Connect(), Read(hints.GREETING, BANNER)]
+
+
+def test_mute() -> None:
+    server = FakeServer()
+    assert server.talk(identify(7777)) == Conversation(Handshake.MUTE)
+    assert server.connects == len(HELLOS) - 1  # all but rtsp
+
+
+@pytest.mark.parametrize(("end", "handshake"), [(CLOSED, Handshake.CLOSED), (RESET, Handshake.RESET)])
+def test_ended_before_any_byte(end: Closed, handshake: Handshake) -> None:
+    server = FakeServer(greeting=end)
+    assert server.talk(identify(80)) == Conversation(handshake)
+    assert server.connects == 1
+
+
+@pytest.mark.parametrize(("end", "handshake"), [(CLOSED, Handshake.CLOSED), (RESET, Handshake.RESET)])
+def test_ended_at_every_hello(end: Closed, handshake: Handshake) -> None:
+    server = FakeServer(replies=lambda request: end, tls=TlsFailed("ended", closed=end))
+    assert server.talk(identify(80)) == Conversation(handshake)
+
+
+def test_ended_at_some_hellos_but_stood_at_another_is_mute() -> None:
+    server = FakeServer(replies=lambda request: None if request == DNS_HELLO else CLOSED)
+    assert server.talk(identify(7777)) == Conversation(Handshake.MUTE)
+
+
+def test_no_connection_at_all() -> None:
+    assert FakeServer(connections=0).talk(identify(80)) == Conversation(Handshake.FAILED, errno="ECONNREFUSED")
+
+
+def test_a_server_of_one_connection_is_asked_no_more() -> None:
+    server = FakeServer(connections=1)
+    assert server.talk(identify(7777)) == Conversation(Handshake.MUTE)
+    assert server.connects == 2
+
+
+def test_banner_is_capped() -> None:
+    talk = FakeServer(greeting=b"220 " + b"a" * 100_000, cut=lambda data: [data[:3000], data[3000:]]).talk(identify(1))
+    assert len(talk.banner) == BANNER
+
+
+@given(st.sampled_from([each for each in GREETINGS if len(each[0]) > 1]), st.lists(st.integers(1, 99), max_size=6))
+def test_any_split_gives_the_same_service(greeting: tuple[bytes, Service], cuts: list[int]) -> None:
+    data, service = greeting
+    edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    parts = [data[start:end] for start, end in pairwise(edges)]
+    talk = FakeServer(greeting=data, cut=lambda _: parts).talk(identify(7777))
+    assert (talk.service, talk.banner) == (service, data)
+
+
+EVENTS = st.sampled_from(
+    [
+        Closed(), Closed(reset=True), Failed("EIO"), UP, WEB, TlsUp("TLSv1.2", der=b"no certificate"),
+        TlsFailed("x"), TlsFailed("x", ALERT), TlsFailed("x", PAGE, CLOSED),
+    ]
+)  # fmt: skip
+
+
+@given(st.integers(1, 65535) | st.sampled_from([22, 80, 443, 853, 5432, 6379]), st.data())
+def test_any_events_in_any_order_end_in_a_conversation(port: int, draw: st.DataObject) -> None:
+    """A driver never sends such events; a dialogue must not depend on that to end."""
+    server, first = FakeServer(replies=lambda request: draw.draw(st.binary(max_size=20)) or None), True
+
+    def answer(command: object) -> object:
+        nonlocal first
+        usual = server.answer(command)  # type: ignore[arg-type]
+        if first or draw.draw(st.booleans()):
+            first = False
+            return usual
+        return draw.draw(EVENTS)
+
+    assert isinstance(rehearse(identify(port), answer), Conversation)  # type: ignore[arg-type]
+
+
+def test_every_hello_that_a_hint_names_exists() -> None:
+    for port in range(65536):
+        assert set(hints.hellos(port)) | set(hints.hellos_inside_tls(port)) <= set(HELLOS)
+
+
+def test_no_hello_logs_in_or_writes() -> None:
+    server = FakeServer()
+    for port in (80, 554, 5432, 7777):
+        server.talk(identify(port))
+    sent = {command.data.split(b"\r\n")[0] for command in server.commands if isinstance(command, Send)}
+    assert sent == {
+        b"GET / HTTP/1.1", b"OPTIONS * RTSP/1.0", b"PING", b"version", stores.POSTGRES_SSL, DNS_HELLO,
+    }  # fmt: skip
