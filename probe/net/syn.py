@@ -1,0 +1,84 @@
+"""The SYN scan: blocks of the plan through the engine and the wire, verdicts out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from probe.core.assess import Assessment, Circumstances
+from probe.core.columns import I64
+from probe.core.plan import Block
+from probe.core.scan import Scan
+from probe.model import Conversation, Verdict
+from probe.net.craft import syn_templates
+from probe.net.orders import Orders
+from probe.net.pump import pump
+from probe.net.raw import open_wire
+from probe.net.routes import ReservedPort, local_side
+from probe.net.wire import Scoped
+
+
+class SynScan:
+    """Opened before anything is sent, so that a missing right is known early. Raises WireError."""
+
+    name = "raw"
+
+    def __init__(self) -> None:
+        self._port = ReservedPort()
+        try:
+            self._raw = open_wire(self._port.number)
+        except BaseException:
+            self._port.close()
+            raise
+
+    def close(self) -> None:
+        self._raw.close()
+        self._port.close()
+
+    async def verdicts(self, orders: Orders) -> AsyncIterator[Verdict]:
+        """One per probe, block by block; a block that was cut short gives those of which something was sent."""
+        for block in orders.plan.cut():
+            scan = self._prepare(block, orders)
+            await self._pump(scan, orders)
+            await orders.shaken()
+            for verdict in self._assess(scan, orders).verdicts():
+                yield verdict
+            if not scan.done:
+                return
+
+    def _prepare(self, block: Block, orders: Orders) -> Scan:
+        local, unroutable = local_side(block, self._port.number)
+        options = orders.plan.options
+        scan = Scan(
+            block, local, syn_templates(), orders.seed, options.attempts, options.timeout, counters=orders.counters
+        )
+        for errno, rows in unroutable.items():
+            scan.exclude(rows, errno)
+        return scan
+
+    async def _pump(self, scan: Scan, orders: Orders) -> None:
+        def on_open(slots: I64) -> None:
+            orders.shake([scan.block.key(slot) for slot in slots.tolist()])
+
+        def on_turn(_now: float) -> None:
+            counters = orders.counters
+            orders.on_progress(counters.sent, counters.sent + scan.remaining, counters.received)
+
+        await pump(
+            scan,
+            Scoped(self._raw, orders.scope),
+            orders.pace,
+            may_go_on=orders.may_go_on,
+            on_open=on_open,
+            on_turn=on_turn,
+        )
+
+    def _assess(self, scan: Scan, orders: Orders) -> Assessment:
+        def conversation_of(slot: int) -> Conversation | None:
+            return orders.handshakes.result(scan.block.key(slot)) if orders.handshakes else None
+
+        return Assessment(
+            scan,
+            Circumstances(interrupted=not scan.done, kernel_drops=self._raw.drops()),
+            lambda row: orders.target_of(scan.block.address(row)),
+            conversation_of,
+        )
