@@ -1,0 +1,89 @@
+"""A whole profile judged: verdicts in, findings out, at once or as the verdicts come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from probe.judge.moves import ServiceWatch
+from probe.judge.ports import judge_port
+from probe.model import Address, Evidence, Expectation, Finding, PortKey, Reason, State, Target, Verdict
+
+
+class Judge:
+    """Judges while the scan runs: `see` each verdict once, then `finish` for the findings about services.
+
+    Memory grows with the expectations and with what answers, not with the ports scanned.
+    """
+
+    def __init__(
+        self, expectations: Iterable[Expectation], targets: Iterable[Target], scanned_ports: Sequence[int]
+    ) -> None:
+        self._targets = {target.name: target for target in targets}
+        self._by_port: dict[tuple[str, int], list[Expectation]] = {}
+        self._watches: dict[str, list[ServiceWatch]] = {}
+        for expectation in expectations:
+            self._enter(expectation, scanned_ports)
+        self._last: tuple[Address, tuple[str, ...]] | None = None
+
+    def _enter(self, expectation: Expectation, scanned_ports: Sequence[int]) -> None:
+        name = expectation.target
+        if expectation.service is not None:
+            watch = ServiceWatch(expectation, self._targets[name], scanned_ports)
+            self._watches.setdefault(name, []).append(watch)
+        for port in expectation.ports:
+            self._by_port.setdefault((name, port), []).append(expectation)
+
+    def see(self, verdict: Verdict) -> list[Finding]:
+        """The findings that this verdict decides: one per port expectation that names it, often none."""
+        findings = []
+        for name in self._names(verdict.key.address):
+            for watch in self._watches.get(name, ()):
+                watch.see(verdict)
+            for expectation in self._by_port.get((name, verdict.key.port), ()):
+                findings.append(judge_port(expectation, verdict))
+        return findings
+
+    def finish(self) -> list[Finding]:
+        """The findings about services, in the order of the profile."""
+        findings = [watch.finding() for watches in self._watches.values() for watch in watches]
+        return sorted(findings, key=lambda finding: finding.expectation.number)
+
+    def _names(self, address: Address) -> tuple[str, ...]:
+        """Every target that the address belongs to: a host can stand in the profile under two names."""
+        if self._last is None or self._last[0] != address:
+            names = tuple(name for name, target in self._targets.items() if address in target)
+            self._last = (address, names)
+        return self._last[1]
+
+
+def judge(
+    expectations: Iterable[Expectation],
+    targets: tuple[Target, ...],
+    verdicts: Mapping[PortKey, Verdict],
+    scanned_ports: tuple[int, ...],
+) -> Iterator[Finding]:
+    """Judge a finished scan, in the order of the profile: one finding per (port expectation, address, port), one per
+    service expectation. A port that was to be scanned and has no verdict is `unknown/not-sent`.
+    """
+    by_name = {target.name: target for target in targets}
+    for expectation in expectations:
+        target = by_name[expectation.target]
+        if expectation.service is None:
+            ports = sorted(expectation.ports)
+            yield from (judge_port(expectation, verdict) for verdict in _verdicts(target, ports, verdicts))
+            continue
+        watch = ServiceWatch(expectation, target, scanned_ports)
+        for verdict in _verdicts(target, scanned_ports, verdicts):
+            watch.see(verdict)
+        yield watch.finding()
+
+
+def _verdicts(target: Target, ports: Sequence[int], verdicts: Mapping[PortKey, Verdict]) -> Iterator[Verdict]:
+    for address in target.addresses():
+        for port in ports:
+            key = PortKey(address, "tcp", port)
+            yield verdicts.get(key) or _never_sent(target.name, key)
+
+
+def _never_sent(target: str, key: PortKey) -> Verdict:
+    return Verdict(target, key, State.UNKNOWN, Reason.NOT_SENT, None, Evidence(), attempts=0, live=False)
