@@ -1,0 +1,143 @@
+"""Many verdicts folded into the few rows that a person reads. No layout here, see `table`.
+
+Open ports stand alone, unless a host answers on so many without saying a word that they say nothing. All others of a
+host that share what was seen, and the packet that shows it, become one row of port ranges. Hosts that look the same
+throughout and have nothing open become one entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from probe.model import Address, Evidence, Finding, State, Verdict
+
+# More open ports than this that did not identify themselves are a host that answers everywhere, not so many services.
+_MUTE_LIMIT = 20
+_ORDER = {State.OPEN: 0, State.CLOSED: 1, State.FILTERED: 2, State.UNKNOWN: 3}
+
+Signature = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Ports of one host that look the same; `sample` is the verdict of one of them."""
+
+    ports: tuple[int, ...]
+    sample: Verdict
+
+
+@dataclass(slots=True)
+class Host:
+    """What is known of one address. Verdicts that can be folded are not kept, only their port numbers."""
+
+    target: str
+    address: Address
+    counts: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
+    _alone: list[Verdict] = field(default_factory=list)
+    _alike: dict[Signature, tuple[Verdict, list[int]]] = field(default_factory=dict)
+
+    def add(self, verdict: Verdict) -> None:
+        self.counts[verdict.state] += 1
+        if verdict.state is State.OPEN:
+            self._alone.append(verdict)
+        else:
+            self._fold(verdict)
+
+    def rows(self) -> list[Row]:
+        """Open first, then closed, filtered, unknown; by port within."""
+        self._fold_mute()
+        rows = [Row((verdict.key.port,), verdict) for verdict in self._alone]
+        rows += [Row(tuple(sorted(ports)), sample) for sample, ports in self._alike.values()]
+        return sorted(rows, key=lambda row: (_ORDER[row.sample.state], row.sample.key.transport, row.ports))
+
+    def likeness(self) -> Signature | None:
+        """Equal for hosts that may share an entry; None for a host with something open, which never does."""
+        if self.counts[State.OPEN]:
+            return None
+        alike = ((signature, tuple(sorted(ports))) for signature, (_, ports) in self._alike.items())
+        return (self.target, frozenset(alike))
+
+    def _fold(self, verdict: Verdict) -> None:
+        _, ports = self._alike.setdefault(signature(verdict), (verdict, []))
+        ports.append(verdict.key.port)
+
+    def _fold_mute(self) -> None:
+        mute = [verdict for verdict in self._alone if not _identified(verdict)]
+        if len(mute) > _MUTE_LIMIT:
+            self._alone = [verdict for verdict in self._alone if _identified(verdict)]
+            for verdict in mute:
+                self._fold(verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class FindingGroup:
+    """Findings that differ in the port alone."""
+
+    sample: Finding
+    ports: tuple[int, ...]
+
+
+class FindingFold:
+    """Folds the findings of one outcome; memory grows with the groups and their ports."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Signature, tuple[Finding, list[int]]] = {}
+
+    def add(self, finding: Finding) -> None:
+        seen = signature(finding.verdict) if finding.verdict else ()
+        where = (finding.expectation.number, finding.key.address if finding.key else None)
+        _, ports = self._groups.setdefault((*where, seen), (finding, []))
+        if finding.key:
+            ports.append(finding.key.port)
+
+    def groups(self) -> list[FindingGroup]:
+        """In the order of the profile, then by address and port."""
+        groups = [FindingGroup(sample, tuple(sorted(ports))) for sample, ports in self._groups.values()]
+        return sorted(groups, key=_finding_order)
+
+
+def signature(verdict: Verdict) -> Signature:
+    """Equal for verdicts that a person would call the same, but for the port."""
+    evidence: Evidence = verdict.evidence
+    responder = "itself" if evidence.responder == str(verdict.key.address) else evidence.responder
+    packet = (responder, evidence.ttl, evidence.icmp_type, evidence.icmp_code, evidence.errno, evidence.note)
+    handshake = verdict.conversation.handshake if verdict.conversation else None
+    return (verdict.key.transport, verdict.state, verdict.reason, verdict.cause, handshake, verdict.attempts, packet)
+
+
+def alike(hosts: Iterable[Host]) -> Iterator[list[Host]]:
+    """Hosts by address, those that look the same together; each list has at least one."""
+    groups: dict[object, list[Host]] = {}
+    for host in sorted(hosts, key=lambda host: (host.address.version, int(host.address))):
+        groups.setdefault(host.likeness() or host.address, []).append(host)
+    return iter(groups.values())
+
+
+def address_ranges(hosts: Iterable[Host]) -> str:
+    """`198.18.1.1-9, 198.18.1.20`, as one would write it in a profile."""
+    runs: list[list[Address]] = []
+    for address in (host.address for host in hosts):
+        last = runs[-1][-1] if runs else None
+        if last is not None and last.version == address.version and int(address) == int(last) + 1:
+            runs[-1].append(address)
+        else:
+            runs.append([address])
+    return ", ".join(_run(run[0], run[-1]) for run in runs)
+
+
+def _run(first: Address, last: Address) -> str:
+    if first == last:
+        return str(first)
+    same_24 = first.version == 4 and int(first) >> 8 == int(last) >> 8
+    return f"{first}-{int(last) & 0xFF}" if same_24 else f"{first}-{last}"
+
+
+def _identified(verdict: Verdict) -> bool:
+    return verdict.conversation is not None and verdict.conversation.service is not None
+
+
+def _finding_order(group: FindingGroup) -> tuple[int, int, int, tuple[int, ...]]:
+    key = group.sample.key
+    version, address = (key.address.version, int(key.address)) if key else (0, 0)
+    return (group.sample.expectation.number, version, address, group.ports)
