@@ -1,0 +1,80 @@
+"""`probe doctor`: what this machine and this user can do, each line tried and not guessed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+Answer = tuple[bool, str]
+
+
+def doctor(_options: Namespace) -> int:
+    """One line per ability; 0 if a scan and a lab are both possible, else 1."""
+    answers = [(name, *look()) for name, look in _LOOKS.items()]
+    width = max(len(name) for name, *_ in answers)
+    for name, good, text in answers:
+        print(f"{'ok     ' if good else 'missing'}  {name:<{width}}  {text}")  # noqa: T201
+    return 0 if all(good for _, good, _ in answers) else 1
+
+
+def _python() -> Answer:
+    return sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.system()} {platform.release()}"
+
+
+def _raw_sockets() -> Answer:
+    try:
+        for family, kind, protocol in (
+            (socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW),
+            (socket.AF_PACKET, socket.SOCK_DGRAM, 0),
+        ):
+            socket.socket(family, kind, protocol).close()
+    except OSError as error:
+        return (
+            False,
+            f"{error.strerror}: scans fall back to connect(); run as root, or rehearse in a lab (no root needed)",
+        )
+    return True, "SYN scans on the real network"
+
+
+def _ipv6() -> Answer:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError as error:
+        return False, f"{error.strerror}: IPv6 targets will be reported as not-sent"
+    return True, "::1 answers to bind"
+
+
+def _namespaces() -> Answer:
+    flags = "" if os.geteuid() == 0 else "--user --map-root-user "
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["/usr/bin/env", "unshare", *flags.split(), "--net", "true"], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return False, f"{error}: labs need network namespaces (util-linux's unshare)"
+    if done.returncode:
+        return False, f"{done.stderr.strip()}: allow user namespaces (sysctl user.max_user_namespaces), or run as root"
+    return True, f"labs can be built ({'as root' if not flags else 'without root, by a user namespace'})"
+
+
+def _nft() -> Answer:
+    from probe.lab.tools import find
+
+    tool = find("nft", Path.cwd())
+    return bool(tool), tool.path if tool else "not found; `sh lab/debs.sh nftables` unpacks it beside the project"
+
+
+_LOOKS: dict[str, Callable[[], Answer]] = {
+    "python": _python,
+    "raw sockets": _raw_sockets,
+    "ipv6": _ipv6,
+    "namespaces": _namespaces,
+    "nft": _nft,
+}

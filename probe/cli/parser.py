@@ -1,0 +1,124 @@
+"""The options of every command. argparse, because it is there: the larger libraries cost three times its start-up."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+from probe.cli import COMMANDS
+from probe.errors import UsageError
+
+EXAMPLES = {
+    "run": "probe run profiles/lab.yaml -o jsonl:- | jq 'select(.type == \"finding\")'",
+    "scan": "probe scan 127.0.0.1 ::1 -p 22,80,443,8000-8100",
+    "plan": "probe plan profiles/lab.yaml",
+    "check": "probe check profiles/*.yaml",
+    "ports": "probe ports 8443",
+    "doctor": "probe doctor",
+    "schema": "probe schema > profile.schema.json",
+    "lab": "probe lab up lab/office.yaml",
+    "lab up": "probe lab up lab/office.yaml",
+    "lab down": "probe lab down",
+    "lab exec": "probe lab exec edge nft list ruleset",
+    "lab list": "probe lab list",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError instead of leaving the program, and shows an example under the options."""
+
+    def __init__(self, **options: Any) -> None:
+        name = str(options.get("prog", "")).removeprefix("probe ")
+        options.setdefault("epilog", f"example:\n  {EXAMPLES[name]}" if name in EXAMPLES else None)
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\n{self.format_usage().strip()}\nMore: {self.prog} --help")
+
+
+def parser_for(command: str) -> Parser:
+    """The parser of one command's arguments."""
+    parser = Parser(prog=f"probe {command}", description=_sentence(COMMANDS[command]))
+    _FILL[command](parser)
+    return parser
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def _run(parser: Parser) -> None:
+    parser.add_argument("profile", metavar="PROFILE", help="a YAML file, or `-` for standard input")
+    parser.add_argument("--strict", action="store_true", help="an unproven deny makes the run incomplete (exit 3)")
+    parser.add_argument("--seed", type=_whole, help="repeat the order and the sequence numbers of an earlier run")
+    _output_options(parser)
+
+
+def _scan(parser: Parser) -> None:
+    parser.add_argument("targets", metavar="TARGET", nargs="+", help="an address, CIDR, range or host name")
+    parser.add_argument("-p", "--tcp", metavar="PORTS", default="common", help="22,80,8000-8100, names, `all`")
+    parser.add_argument("--exclude", metavar="TARGET", action="append", default=[], help="leave these addresses out")
+    parser.add_argument("--rate", type=float, help="ceiling in packets per second (default 5000)")
+    parser.add_argument("--attempts", type=_whole, help="probes to a port that stays silent (default 3)")
+    parser.add_argument("--timeout", metavar="TIME", help="how long each attempt waits: 1s, 300ms (default 1s)")
+    parser.add_argument("--max-probes", type=_whole, help="how many probes are not too many (default 100 million)")
+    parser.add_argument("--seed", type=_whole, help="repeat the order and the sequence numbers of an earlier run")
+    parser.add_argument("--no-handshake", action="store_true", help="do not complete handshakes on open ports")
+    _output_options(parser)
+
+
+def _output_options(parser: Parser) -> None:
+    parser.add_argument(
+        "-o", "--output", metavar="FORMAT:PATH", action="append", default=[], help="jsonl, csv, junit, table; PATH `-`"
+    )
+    parser.add_argument("--wire", choices=("auto", "raw", "connect"), default="auto", help="how packets are sent")
+    parser.add_argument("--no-progress", action="store_true", help="no progress line")
+
+
+def _plan(parser: Parser) -> None:
+    parser.add_argument("profile", metavar="PROFILE", help="a YAML file, or `-` for standard input")
+
+
+def _check(parser: Parser) -> None:
+    parser.add_argument("profiles", metavar="PROFILE", nargs="+", help="YAML files, or `-` for standard input")
+
+
+def _ports(parser: Parser) -> None:
+    parser.add_argument("query", metavar="QUERY", nargs="?", default="", help="a number, or a part of a name")
+
+
+def _nothing(parser: Parser) -> None:
+    """No arguments."""
+
+
+def _lab(parser: Parser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="up|down|exec|list", required=True)
+    up = actions.add_parser("up", help="build a lab and leave it running; prints its id")
+    up.add_argument("topology", metavar="TOPOLOGY", help="a lab file such as lab/office.yaml")
+    down = actions.add_parser("down", help="take a lab down")
+    down.add_argument("lab", metavar="LAB", nargs="?", help="its id or name; not needed when there is only one")
+    run = actions.add_parser("exec", help="run a command on a host of a lab")
+    run.add_argument("--lab", metavar="LAB", help="its id or name; not needed when there is only one")
+    run.add_argument("host", metavar="HOST")
+    run.add_argument("command", metavar="COMMAND", nargs=argparse.REMAINDER)
+    actions.add_parser("list", help="running labs and their hosts")
+
+
+def _whole(text: str) -> int:
+    """A whole number in ASCII digits: int() would take other digits, signs and underscores."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
+
+
+_FILL = {
+    "run": _run,
+    "scan": _scan,
+    "plan": _plan,
+    "check": _check,
+    "ports": _ports,
+    "lab": _lab,
+    "doctor": _nothing,
+    "schema": _nothing,
+}

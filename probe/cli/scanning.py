@@ -1,0 +1,55 @@
+"""`probe run` and `probe scan`: everything that sends packets."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+
+from probe.cli.profiles import from_command_line, lab_lookup, load_profile, outputs, system_lookup
+from probe.model import Profile
+from probe.profile import Lookup, resolve
+
+
+def run(options: Namespace) -> int:
+    profile = load_profile(options.profile)
+    if options.seed is not None:
+        profile = replace(profile, scan=replace(profile.scan, seed=options.seed))
+    with vantage_of(profile) as lookup:
+        return _scan(profile, lookup, options, trust_names=False, strict=options.strict)
+
+
+def scan(options: Namespace) -> int:
+    return _scan(from_command_line(options), system_lookup, options, trust_names=True, strict=False)
+
+
+@contextlib.contextmanager
+def vantage_of(profile: Profile) -> Iterator[Lookup]:
+    """Where the profile scans from: its lab, built, with this process on the vantage host; or simply here.
+
+    Yields how names are looked up there. Nothing heavy may be imported before: see `probe.lab.Lab.enter`.
+    """
+    if profile.lab is None:
+        yield system_lookup
+        return
+    from probe import lab
+
+    topology = lab.load(profile.lab)
+    with lab.up(topology, owner="process") as network:
+        network.enter(profile.vantage or network.hosts[0])
+        yield lab_lookup(network)
+
+
+def _scan(profile: Profile, lookup: Lookup, options: Namespace, *, trust_names: bool, strict: bool) -> int:
+    resolution = resolve(profile, lookup, trust_names=trust_names)
+    from probe.report.progress import progress_for
+    from probe.report.reports import Reports, outputs_of
+
+    progress = progress_for(sys.stderr, wanted=not options.no_progress)
+    specs = outputs_of(profile.name, profile.results, outputs(options))
+    with Reports.open(specs, profile.results) as reports:
+        from probe.run import Job, run
+
+        return run(Job(profile, resolution, options.wire, strict), reports, progress)

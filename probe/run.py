@@ -1,0 +1,194 @@
+"""The corridor: profile in, packets out, verdicts back, findings and reports on, in that order and nothing else.
+
+The rooms do the work; this file opens their doors. It owns the clock, the signals and the seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+import probe
+from probe.core.pace import Pace
+from probe.core.plan import Plan, Scope
+from probe.core.scan import Counters
+from probe.errors import WireError
+from probe.judge import Judge, Tally, exit_code
+from probe.model import Address, Finding, PortKey, Profile, RunInfo, State, Summary, Target, Verdict
+from probe.net.connect import ConnectScan
+from probe.net.handshakes import Handshakes
+from probe.net.orders import Orders
+from probe.net.syn import SynScan
+from probe.profile import Resolution
+from probe.report.progress import Progress
+from probe.report.reports import Reports
+
+Scanner = SynScan | ConnectScan
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A profile, its addresses pinned. `wire` as in `--wire`; `strict` makes an unproven deny incomplete."""
+
+    profile: Profile
+    resolution: Resolution
+    wire: Literal["auto", "raw", "connect"] = "auto"
+    strict: bool = False
+
+
+@dataclass
+class _Stop:
+    """Why the run ends early, if it does."""
+
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+    reason: str | None = None
+
+    def listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self.reason = number.name
+        self.event.set()
+
+
+def run(job: Job, reports: Reports, progress: Progress) -> int:
+    """Scan, judge, report; returns the exit code. Raises WireError before anything is sent."""
+    scanner, warnings = open_scanner(job.wire)
+    for warning in warnings:
+        progress.say(f"probe: {warning}")
+    try:
+        return asyncio.run(_run(job, scanner, warnings, reports, progress))
+    finally:
+        scanner.close()
+
+
+def open_scanner(wire: str) -> tuple[Scanner, tuple[str, ...]]:
+    """The best scanner that this user may use, and what must be said about the choice."""
+    if wire == "connect":
+        return ConnectScan(), ()
+    try:
+        return SynScan(), ()
+    except WireError as error:
+        if wire == "raw":
+            raise
+        return ConnectScan(), (f"{error}. Falling back to a connect scan: it sees no TTLs and no senders of ICMP.",)
+
+
+@dataclass
+class _Ledger:
+    """Everything decided passes through here once: counted, judged, reported."""
+
+    judge: Judge
+    reports: Reports
+    tally: Tally = field(default_factory=Tally)
+    counts: Counter[State] = field(default_factory=Counter)
+
+    def verdict(self, verdict: Verdict) -> None:
+        self.counts[verdict.state] += 1
+        self.reports.port(verdict)
+        self.findings(self.judge.see(verdict))
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            self.tally.add(finding)
+            self.reports.finding(finding)
+
+    def exit_code(self, job: Job, complete: bool, interrupted: str | None) -> int:
+        return exit_code(
+            self.tally.outcomes,
+            complete=complete and not self.reports.problems,
+            unknown_verdicts=self.counts[State.UNKNOWN],
+            unproven=self.tally.unproven,
+            strict=job.strict,
+            interrupted=interrupted,
+        )
+
+
+async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: Reports, progress: Progress) -> int:
+    clock = asyncio.get_running_loop().time
+    stop, counters, began = _Stop(), Counters(), clock()
+    stop.listen()
+    plan = Plan.of(job.resolution.targets, job.profile.scan)
+    info = _describe(job, plan, scanner.name, warnings)
+    ledger = _Ledger(Judge(job.profile.expectations, job.resolution.targets, plan.ports), reports)
+    reports.start(info)
+    async for verdict in scanner.verdicts(_orders(job, plan, info.seed, counters, stop, progress)):
+        ledger.verdict(verdict)
+    ledger.findings(ledger.judge.finish())
+    progress.clear()
+    complete = ledger.counts.total() == plan.probes and stop.reason is None
+    summary = Summary(
+        complete=complete,
+        exit_code=ledger.exit_code(job, complete, stop.reason),
+        counts={state: ledger.counts[state] for state in State},
+        sent=counters.sent,
+        received=counters.received,
+        forged=counters.forged,
+        duration_s=clock() - began,
+        interrupted=stop.reason or (None if complete else "deadline"),
+        findings=dict(ledger.tally.outcomes),
+    )
+    reports.finish(summary)
+    for problem in reports.problems:
+        progress.say(f"probe: {problem}")
+    return ledger.exit_code(job, complete, stop.reason)
+
+
+def _describe(job: Job, plan: Plan, wire: str, warnings: tuple[str, ...]) -> RunInfo:
+    seed = job.profile.scan.seed
+    return RunInfo(
+        run_id=secrets.token_hex(8),
+        profile=job.profile.name,
+        vantage=job.profile.vantage,
+        started=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        seed=secrets.randbits(53) if seed is None else seed,  # 53 bits survive JSON readers that use doubles
+        wire=wire,
+        probe_version=probe.__version__,
+        source=job.profile.path,
+        addresses=plan.addresses,
+        ports=len(plan.ports),
+        deadline_s=plan.deadline_s,
+        warnings=warnings,
+    )
+
+
+def _orders(job: Job, plan: Plan, seed: int, counters: Counters, stop: _Stop, progress: Progress) -> Orders:
+    began = asyncio.get_running_loop().time()
+    pace = Pace(plan.options.rate, began)
+
+    def on_progress(sent: int, most: int, received: int) -> None:
+        elapsed = asyncio.get_running_loop().time() - began
+        progress.update(sent, most, received, elapsed, plan.deadline_s)
+
+    return Orders(
+        plan=plan,
+        scope=Scope(job.resolution.scope),
+        seed=seed,
+        pace=pace,
+        handshakes=Handshakes(pace, plan.options.rate, _host_names(job.resolution.targets))
+        if plan.options.handshake
+        else None,
+        stop=stop.event,
+        deadline=began + plan.deadline_s,
+        target_of=_target_names(job.resolution.targets),
+        on_progress=on_progress,
+        counters=counters,
+    )
+
+
+def _target_names(targets: tuple[Target, ...]) -> Callable[[Address], str]:
+    """The first target of the profile that has the address."""
+    return lambda address: next(target.name for target in targets if address in target)
+
+
+def _host_names(targets: tuple[Target, ...]) -> Callable[[PortKey], str | None]:
+    """The name that was looked up for an address: what TLS asks for (SNI, RFC 6066) and HTTP's Host."""
+    named = [part for target in targets for part in target.ranges if part.host]
+    return lambda key: next((part.host for part in named if key.address in part), None)
