@@ -73,7 +73,8 @@ class Lab:
 
     def command(self, host: str, argv: Sequence[str]) -> list[str]:
         """A command line that runs `argv` on the host, for subprocess."""
-        return [sys.executable, "-P", "-m", "probe.lab.enter", self.id, host, *argv]
+        python = ["env", f"PYTHONPATH={python_path()}", sys.executable, "-P"]
+        return [*python, "-m", "probe.lab.enter", self.id, host, *argv]
 
     def run(self, host: str, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
         """`subprocess.run` on the host; text mode, output captured."""

@@ -42,7 +42,7 @@ def _secrets(topology: Topology, folder: Path) -> dict[str, str]:
     words += " ".join((topology.folder / file).read_text() for service in services for file in service.files)
     values: dict[str, str] = {}
     if "{cert}" in words or "{key}" in words:
-        from probe.lab.secrets import write_tls
+        from probe.lab.keys import write_tls
 
         names = topology.names
         addresses = sorted({address for each in names.values() for address in each}, key=lambda each: each.packed)
@@ -50,7 +50,7 @@ def _secrets(topology: Topology, folder: Path) -> dict[str, str]:
             folder, [f"{topology.name}.test", *(f"{name}.{topology.name}.test" for name in names)], addresses
         )
     if "{ssh_key}" in words:
-        from probe.lab.secrets import write_ssh
+        from probe.lab.keys import write_ssh
 
         values |= write_ssh(folder)
     return values

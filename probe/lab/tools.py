@@ -44,7 +44,8 @@ def python() -> Tool:
 
 
 def python_path() -> str:
-    return os.pathsep.join(filter(os.path.isabs, sys.path))
+    """Our module path as a child in another folder needs it."""
+    return os.pathsep.join(map(os.path.abspath, sys.path))
 
 
 def find(program: str, home: Path) -> Tool | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import itertools
 import socket
 import struct
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,7 @@ from probe.lab.plan import Host, Link
 _IFA_F_NODAD = 0x02
 _SIOCETHTOOL = 0x8946
 _ETHTOOL_STXCSUM = 0x17
+_near = itertools.count(100)
 
 
 def wire(hosts: Iterable[Host], networks: Mapping[str, int]) -> None:
@@ -59,7 +61,7 @@ def _members(hosts: Iterable[Host]) -> dict[str, list[str]]:
 def _join(name: str, members: list[str], sockets: Mapping[str, Any], networks: Mapping[str, int]) -> None:
     if len(members) == 2:
         one, other = members
-        sockets[one].link("add", ifname=name, kind="veth", peer={"ifname": name, "net_ns_fd": networks[other]})
+        sockets[one].link("add", **_cable(name, name, networks[other]))
     else:
         _switch(name, [networks[member] for member in members])
 
@@ -73,8 +75,15 @@ def _switch(name: str, members: list[int]) -> None:
         netlink.link("set", index=bridge, state="up")
         for number, member in enumerate(members):
             port = f"port{number}"
-            netlink.link("add", ifname=port, kind="veth", peer={"ifname": name, "net_ns_fd": member})
+            netlink.link("add", **_cable(port, name, member))
             netlink.link("set", index=netlink.link_lookup(ifname=port)[0], master=bridge, state="up")
+
+
+def _cable(near: str, far: str, network: int) -> dict[str, Any]:
+    """A veth pair, its far end in the namespace `network`. Near ends are numbered from 100, far ends by the kernel from
+    2, so that no pair has one number twice: it would look like one device to the kernel, which then notices the carrier
+    a second late, and until then drops packets (net/core/link_watch.c, linkwatch_urgent_event)."""
+    return {"ifname": near, "kind": "veth", "index": next(_near), "peer": {"ifname": far, "net_ns_fd": network}}
 
 
 def _quiet() -> None:
