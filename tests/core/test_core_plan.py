@@ -123,6 +123,13 @@ def test_find_tells_the_halves_apart() -> None:
     assert block.find(*columns([join(5, 5)]), np.full(1, 80, np.uint16)).tolist() == [-1]
 
 
+def test_find_looks_at_both_halves() -> None:
+    """Wherever the search ends up, a neighbour that shares one half is not the address itself."""
+    block = block_of([join(7, 9)], [80])
+    strangers: list[Address] = [join(high, 9) for high in range(20) if high != 7] + [join(7, low) for low in range(9)]
+    assert set(block.find(*columns(strangers), np.full(len(strangers), 80, np.uint16)).tolist()) == {-1}
+
+
 def test_an_address_twice_is_a_mistake() -> None:
     same = ipaddress.ip_address("198.18.0.1")
     with pytest.raises(AssertionError, match="twice"):

@@ -183,3 +183,19 @@ def test_an_icmp_error_must_quote_eight_bytes_of_tcp() -> None:
     errors = [Packet(bytes(around / Raw(quoted[:size]))) for size in (19, 20, 27, 28, 40)]
     seen = as_rows(parse(batch_of(errors)))
     assert seen.icmp == [(ROUTER, US, HOST, 4000, 80, 7, 4, 3, 13, 62)] * 2
+
+
+@pytest.mark.parametrize("first", [0x44, 0x65, 0x55])
+def test_a_quote_that_is_no_ipv4_header(first: int) -> None:
+    """Too short a header, or another family's: what follows would be read at the wrong place."""
+    quoted = bytearray(bytes(IP(src="198.18.0.2", dst="198.18.0.1") / TCP(sport=4000, dport=80, seq=7)))
+    quoted[0] = first
+    error = IP(src="198.18.0.9", dst="198.18.0.2") / ICMP(type=3, code=13) / Raw(bytes(quoted))
+    assert as_rows(parse(batch_of([Packet(bytes(error))]))) == Slow()
+
+
+def test_a_quote_that_is_no_ipv6_header() -> None:
+    quoted = bytearray(bytes(IPv6(src="fd18::2", dst="fd18::1") / TCP(sport=4000, dport=80, seq=7)))
+    quoted[0] = 0x45
+    error = IPv6(src="fd18::9", dst="fd18::2") / ICMPv6DestUnreach(code=1) / Raw(bytes(quoted))
+    assert as_rows(parse(batch_of([Packet(bytes(error))]))) == Slow()

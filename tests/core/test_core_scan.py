@@ -13,9 +13,10 @@ from probe.core.columns import Bytes
 from probe.core.replies import FIN
 from probe.core.scan import LINGER, NOT_SENT, SYN_ACK_SEEN
 from probe.model import Cause, Conversation, Handshake, Reason, State
+from probe.net.craft import syn_templates
 from tests.core.fake_packets import ACK, RST, SYN, icmp, read, seal, tcp, write
 from tests.core.fake_wire import FORGERIES
-from tests.core.playbook import HOST4, HOST6, PORT, Play, judge
+from tests.core.playbook import HOST4, HOST6, PORT, Play, block_of, judge, local_of
 
 both = pytest.mark.parametrize("host", [HOST4, HOST6])
 # (hard, soft): prohibited and host-unreachable, in the words of each family
@@ -405,6 +406,13 @@ def test_order_and_cookies_belong_to_the_seed() -> None:
     assert order != foreign
     assert sorted(order) == sorted(foreign)
     assert len(set(read(a, 24, 4).tolist())) == 200
+
+
+def test_cookies_belong_to_the_whole_tuple() -> None:
+    """Another port of ours, another address, another port of theirs: another number."""
+    block = block_of((HOST4, "198.18.0.2", HOST6), (80, 81))
+    scans = [engine.Scan(block, local_of(block, port), syn_templates(), 7, 3, 1.0) for port in (PORT, PORT + 1)]
+    assert len({cookie for scan in scans for cookie in scan.cookies(np.arange(6)).tolist()}) == 12
 
 
 def test_progress_is_told() -> None:

@@ -87,9 +87,10 @@ def test_soft_errors_are_those_of_routing() -> None:
         (61, {60}, Cause.REJECTED, "1 hop nearer"),
         (63, {60}, Cause.REJECTED, "3 hops nearer"),
         (91, {60}, Cause.REJECTED, "31 hops nearer"),
+        (92, {60}, Cause.REJECTED, "something else"),  # initial TTLs lie 32 apart
         (124, {60}, Cause.REJECTED, "something else"),  # 128 - 4: another initial TTL, not 64 hops
         (255, {60}, Cause.REJECTED, "something else"),
-        (59, {60}, Cause.REJECTED, "something else"),  # nothing behind the host can answer from nearer than it
+        (59, {60}, Cause.REJECTED, "something else"),  # farther away than the host itself
     ],
 )
 def test_reset_causes(ttl: int, syn_ack_ttls: set[int], cause: Cause, words: str) -> None:
