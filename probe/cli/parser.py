@@ -51,19 +51,21 @@ def _sentence(text: str) -> str:
 def _run(parser: Parser) -> None:
     parser.add_argument("profile", metavar="PROFILE", help="a YAML file, or `-` for standard input")
     parser.add_argument("--strict", action="store_true", help="an unproven deny makes the run incomplete (exit 3)")
-    parser.add_argument("--seed", type=_whole, help="repeat the order and the sequence numbers of an earlier run")
+    parser.add_argument("--seed", type=_whole, help="repeat the probe order of an earlier run")
     _output_options(parser)
 
 
 def _scan(parser: Parser) -> None:
     parser.add_argument("targets", metavar="TARGET", nargs="+", help="an address, CIDR, range or host name")
-    parser.add_argument("-p", "--tcp", metavar="PORTS", default="common", help="22,80,8000-8100, names, `all`")
+    parser.add_argument(
+        "-p", "--tcp", metavar="PORTS", default="common", help="22,80,8000-8100, names, `all` (default common)"
+    )
     parser.add_argument("--exclude", metavar="TARGET", action="append", default=[], help="leave these addresses out")
     parser.add_argument("--rate", type=float, help="ceiling in packets per second (default 5000)")
     parser.add_argument("--attempts", type=_whole, help="probes to a port that stays silent (default 3)")
     parser.add_argument("--timeout", metavar="TIME", help="how long each attempt waits: 1s, 300ms (default 1s)")
     parser.add_argument("--max-probes", type=_whole, help="how many probes are not too many (default 100 million)")
-    parser.add_argument("--seed", type=_whole, help="repeat the order and the sequence numbers of an earlier run")
+    parser.add_argument("--seed", type=_whole, help="repeat the probe order of an earlier run")
     parser.add_argument("--no-handshake", action="store_true", help="do not complete handshakes on open ports")
     _output_options(parser)
 
