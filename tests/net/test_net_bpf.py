@@ -72,8 +72,9 @@ def run(program: Program, packet: bytes, packet_type: int) -> int:
 
 ports = st.one_of(st.just(PORT), st.just(PORT), st.integers(0, 65535))
 v4 = st.builds(
-    lambda frag, options: IP(src="198.18.0.1", dst="198.18.0.2", frag=frag, options=[Raw(options)]),
+    lambda frag, flags, options: IP(src="198.18.0.1", dst="198.18.0.2", frag=frag, flags=flags, options=[Raw(options)]),
     st.sampled_from([0, 0, 0, 1, 0x1FFF]),
+    st.sampled_from(["", "DF", "MF"]),
     st.sampled_from([b"", b"\x01" * 4, b"\x01" * 40]),
 )
 v6 = st.just(IPv6(src="fd18::1", dst="fd18::2"))
@@ -92,6 +93,7 @@ packets = st.one_of(whole, cut, st.binary(min_size=1, max_size=90))
 @settings(max_examples=300)
 @given(packets, st.sampled_from([HOST_PACKET, HOST_PACKET, 1, 2, 3, OUTGOING]), ports)
 @example(bytes(IP() / TCP(dport=PORT)), HOST_PACKET, PORT)
+@example(bytes(IP(flags="MF") / TCP(dport=PORT)), HOST_PACKET, PORT)  # has ports; that it is broken is told later
 @example(bytes(IPv6() / TCP(dport=PORT)), OUTGOING, PORT)
 @example(bytes(IPv6() / TCP(dport=PORT)), HOST_PACKET, PORT)
 def test_the_program_is_the_predicate(packet: bytes, packet_type: int, port: int) -> None:

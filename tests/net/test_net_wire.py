@@ -6,6 +6,7 @@ import contextlib
 import errno
 import ipaddress
 import socket
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -186,3 +187,41 @@ def test_refusals_are_told_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [packet for packet, _ in sock.sent] == [row.tobytes() for row in rows[last == 1]]
     (six,) = frames_of("fd18::1")
     assert {code: lines.tolist() for code, lines in wire.send(six).failed.items()} == {errno.EAFNOSUPPORT: [0, 1]}
+
+
+def test_batches_are_clean_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of an earlier packet stands behind a shorter one, and what was handed out is not written to again."""
+    monkeypatch.setattr(raw.RawWire, "_open", lambda self, port: None)
+    monkeypatch.setattr(raw, "MOST_PACKETS", 2)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    with ours, theirs:
+        wire = raw.RawWire(4000)
+        monkeypatch.setattr(wire, "_packets", theirs, raising=False)
+        assert wire.receive() is None
+        for packet in (b"a" * 60, b"b" * 50, b"c" * 20, b"d" * 40, b"e" * 3000):
+            ours.send(packet)
+        batches = [wire.receive() for _ in range(4)]
+    assert batches.pop() is None
+    found = [
+        (row.tobytes(), size, bool(intact))
+        for batch in batches
+        if batch is not None
+        for row, size, intact in zip(batch.rows, batch.lengths.tolist(), batch.intact, strict=True)
+    ]
+    assert found == [
+        (b"a" * 60, 60, False),
+        (b"b" * 50 + bytes(10), 50, False),
+        (b"c" * 20 + bytes(20), 20, False),
+        (b"d" * 40, 40, False),
+        (b"e" * 2048, 2048, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(0, False), (1 << 3, True), (1 << 7, True), (1 << 0 | 1 << 4, False), (1 << 7 | 1, True)]
+)
+def test_the_kernels_word_on_a_checksum(status: int, expected: bool) -> None:
+    """struct tpacket_auxdata begins with tp_status: not computed yet (1 << 3), or checked (1 << 7)."""
+    auxdata = status.to_bytes(4, sys.byteorder) + bytes(16)
+    assert raw._vouched_for([(1, 2, b"x"), (263, 8, auxdata)]) is expected
+    assert raw._vouched_for([]) is False
