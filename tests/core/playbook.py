@@ -15,6 +15,7 @@ from probe.core.plan import Block, split
 from probe.core.scan import Local, Scan
 from probe.model import Conversation, Verdict
 from probe.net.craft import syn_templates
+from tests.core.fake_packets import ACK, RST, SYN, tcp
 from tests.core.fake_wire import WIDTH, FakeWire
 from tests.core.slow_replies import Packet, batch_of
 
@@ -41,6 +42,14 @@ def scan_of(block: Block, attempts: int = 3, timeout: float = 1.0, seed: int = 7
 def judge(scan: Scan, circumstances: Circumstances = QUIET, conversation: Conversation | None = None) -> list[Verdict]:
     """The verdicts in order of address and port, each target named after its row."""
     return list(Assessment(scan, circumstances, lambda row: f"row {row}", lambda _: conversation).verdicts())
+
+
+def syn_ack(frames: Bytes, ttl: int = 63) -> Bytes:
+    return tcp(frames, SYN | ACK, ttl=ttl)
+
+
+def reset(frames: Bytes, ttl: int = 63) -> Bytes:
+    return tcp(frames, RST | ACK, ttl=ttl)
 
 
 class Play:

@@ -19,7 +19,8 @@ import pytest
 from probe import lab as labs
 from probe.errors import LabError
 from probe.lab import Lab
-from tests.lab.lab_world import MINI, PATIENCE, all_end, greeting, processes, write_mini
+from probe.lab.tools import provide
+from tests.lab.lab_world import MINI, PATIENCE, REPOSITORY, all_end, greeting, processes, write_mini
 
 pytestmark = pytest.mark.lab
 
@@ -234,8 +235,9 @@ BAD_STARTS = [
 
 @pytest.mark.parametrize("old, new, message", BAD_STARTS, ids=[start[2][:30] for start in BAD_STARTS])
 def test_a_lab_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path, old: str, new: str, message: str) -> None:
+    provide(["nft"], {"nft": "nftables"}, REPOSITORY)  # in a fresh clone nothing has needed it yet
     (tmp_path / ".tools").mkdir()
-    for package in (Path(__file__).parents[2] / ".tools").glob("[!.]*"):
+    for package in (REPOSITORY / ".tools").glob("[!.]*"):
         (tmp_path / ".tools" / package.name).symlink_to(package)
     topology = labs.load(write_mini(tmp_path, MINI.replace(old, new, 1)))
     before = {folder_of(lab) for lab in labs_running()}

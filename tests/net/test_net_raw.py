@@ -29,8 +29,6 @@ from tests.core.fake_packets import ACK, RST, SYN, read, tcp
 from tests.core.playbook import block_of, judge
 from tests.core.slow_replies import Packet, as_rows, batch_of
 
-SO_RCVBUFFORCE = 33
-
 
 @dataclass
 class Loopback:
