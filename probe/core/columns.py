@@ -42,11 +42,11 @@ def sum_between(rows: Bytes, start: I64, end: I64) -> U64:
 
 
 class View:
-    """Big-endian reads at an offset of each row's own; the caller has checked the lengths."""
+    """Big-endian reads at each row's own offset, of all rows or of `lines`; the caller has checked the lengths."""
 
-    def __init__(self, rows: Bytes) -> None:
+    def __init__(self, rows: Bytes, lines: I64 | None = None) -> None:
         self.rows = rows
-        self._lines = np.arange(len(rows))
+        self._lines = np.arange(len(rows)) if lines is None else lines
 
     def u8(self, offset: I64 | int) -> U64:
         value: U64 = self.rows[self._lines, offset].astype(np.uint64)
@@ -71,5 +71,5 @@ class View:
                 (self.u64(offset + 8), self.u64(offset + 16)),
                 (self.u64(offset + 24), self.u64(offset + 32)),
             )
-        zero, mapped = np.zeros(len(self.rows), np.uint64), np.uint64(MAPPED)
+        zero, mapped = np.zeros(len(self._lines), np.uint64), np.uint64(MAPPED)
         return (zero, self.u32(offset + 12) | mapped), (zero, self.u32(offset + 16) | mapped)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.core.columns import I64, Bools, Bytes, Halves, View, fold, sum_between, sum_halves
+from probe.core.options import tcp_options
 
 TCP, ICMP, ICMPV6 = 6, 1, 58
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
@@ -38,17 +39,23 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class TcpReplies:
-    """Columns of well-formed TCP segments: `source`/`destination` are halves, `ttl` is the received one."""
+    """Columns of well-formed TCP segments: `source`/`destination` are halves, `ttl` is the received one.
+
+    `tsecr` is the timestamp echo (RFC 7323) where `has_timestamp`, else 0.
+    """
 
     source: Halves
     destination: Halves
     sport: npt.NDArray[np.uint16]
     dport: npt.NDArray[np.uint16]
+    seq: npt.NDArray[np.uint32]
     ack: npt.NDArray[np.uint32]
     flags: Bytes
     window: npt.NDArray[np.uint16]
     ttl: Bytes
     tos: Bytes
+    tsecr: npt.NDArray[np.uint32]
+    has_timestamp: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +165,24 @@ def _tcp(packets: _Packets) -> TcpReplies:
     packets = packets.where(_undamaged(packets, pseudo_header=True))
     offset = (View(packets.rows).u8(packets.header + 12) >> np.uint64(4)).astype(np.int64) * 4
     # A data offset below 5 or beyond the packet: tcp_v4_rcv drops it (net/ipv4/tcp_ipv4.c, "bad_packet").
-    packets = packets.where((offset >= 20) & (packets.header + offset <= packets.total))
+    fits = (offset >= 20) & (packets.header + offset <= packets.total)
+    packets, offset = packets.where(fits), offset[fits]
     view, header = View(packets.rows), packets.header
+    options = tcp_options(packets.rows, header + 20, header + offset)
     source, destination = view.addresses(packets.family, 0)
     return TcpReplies(
         source=source,
         destination=destination,
         sport=view.u16(header).astype(np.uint16),
         dport=view.u16(header + 2).astype(np.uint16),
+        seq=view.u32(header + 4).astype(np.uint32),
         ack=view.u32(header + 8).astype(np.uint32),
         flags=(view.u8(header + 13) & np.uint64(0x3F)).astype(np.uint8),
         window=view.u16(header + 14).astype(np.uint16),
         ttl=packets.ttl,
         tos=packets.tos,
+        tsecr=options.tsecr,
+        has_timestamp=options.has_timestamp,
     )
 
 

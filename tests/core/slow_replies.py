@@ -22,8 +22,9 @@ class Packet:
 
 @dataclass
 class Slow:
-    """TCP rows: (source, destination, sport, dport, ack, flags, window, ttl, tos). ICMP rows: (sender, quoted source,
-    quoted destination, quoted sport, quoted dport, quoted seq, version, type, code, ttl). Addresses are 128-bit."""
+    """TCP rows: (source, destination, sport, dport, seq, ack, flags, window, ttl, tos, tsecr, has_timestamp). ICMP
+    rows: (sender, quoted source, quoted destination, quoted sport, quoted dport, quoted seq, version, type, code, ttl).
+    Addresses are 128-bit."""
 
     tcp: list[tuple[int, ...]] = field(default_factory=list)
     icmp: list[tuple[int, ...]] = field(default_factory=list)
@@ -49,7 +50,8 @@ def as_rows(parsed: Parsed) -> Slow:
     tcp = zip(
         numbers(t.source),
         numbers(t.destination),
-        *(column.tolist() for column in (t.sport, t.dport, t.ack, t.flags, t.window, t.ttl, t.tos)),
+        *(column.tolist() for column in (t.sport, t.dport, t.seq, t.ack, t.flags, t.window, t.ttl, t.tos)),
+        *(column.tolist() for column in (t.tsecr, t.has_timestamp)),
         strict=True,
     )
     icmp = zip(
@@ -125,10 +127,28 @@ def _tcp(packet: Packet, version: int) -> tuple[int, ...] | None:
         return None
     if not 20 <= (body[12] >> 4) * 4 <= len(body):
         return None
-    sport, dport, _, ack, _, flags, window = struct.unpack(">HHIIBBH", body[:16])
+    sport, dport, seq, ack, offset, flags, window = struct.unpack(">HHIIBBH", body[:16])
     source, destination = (data[12:16], data[16:20]) if version == 4 else (data[8:24], data[24:40])
     ttl, tos = (data[8], data[1]) if version == 4 else (data[7], (data[0] << 4 | data[1] >> 4) & 0xFF)
-    return address(source), address(destination), sport, dport, ack, flags & 63, window, ttl, tos
+    echo = timestamp_echo(body[20 : (offset >> 4) * 4])
+    numbers = (sport, dport, seq, ack, flags & 63, window, ttl, tos)
+    return address(source), address(destination), *numbers, echo or 0, echo is not None
+
+
+def timestamp_echo(options: bytes) -> int | None:
+    """The TSecr of the last timestamp option (RFC 7323); kind 0 or an impossible size ends the list (RFC 9293)."""
+    echo = None
+    while options and options[0] != 0:
+        if options[0] == 1:
+            options = options[1:]
+            continue
+        size = options[1] if len(options) > 1 else 0
+        if not 2 <= size <= len(options):
+            break
+        if options[0] == 8 and size == 10:
+            echo = int.from_bytes(options[6:10], "big")
+        options = options[size:]
+    return echo
 
 
 def _icmp(packet: Packet, version: int) -> tuple[int, ...] | None:

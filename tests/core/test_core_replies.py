@@ -49,6 +49,29 @@ def tcp_replies(draw: st.DrawFn, version: int) -> bytes:
     return bytes(draw(ip_headers(version)) / tcp / Raw(draw(st.binary(max_size=9))))
 
 
+pieces = st.sampled_from(
+    [
+        b"\x08\x0a" + b"\0\0\0\x01" + b"\0\0\0\x02",
+        b"\x08\x0a" + b"\xff" * 8,
+        b"\x01",
+        b"\0",
+        b"\x02\x04\x05\xb4",
+        b"\x03\x03\x07",
+    ]
+)
+faults = st.one_of(st.sampled_from([b"\x08\0", b"\x08\x01", b"\x08\x09", b"\x08", b"\xfe\xff"]), st.binary(max_size=4))
+option_lists = st.lists(st.one_of(pieces, pieces, faults), max_size=6).map(b"".join)
+
+
+@st.composite
+def odd_options(draw: st.DrawFn, version: int) -> bytes:
+    """Options as somebody wrote them by hand: in any order, twice, of no size, and longer than the header."""
+    options = draw(option_lists)[:40]
+    options += bytes(-len(options) % 4)
+    tcp = TCP(sport=80, dport=4000, flags="SA", dataofs=5 + len(options) // 4)
+    return bytes(draw(ip_headers(version)) / tcp / Raw(options + draw(st.sampled_from([b"", b"\x08\x0a12345678"]))))
+
+
 @st.composite
 def icmp_errors(draw: st.DrawFn, version: int) -> bytes:
     inner = draw(st.sampled_from([TCP, TCP, TCP, UDP]))(sport=draw(ports), dport=draw(ports))
@@ -93,6 +116,7 @@ valid = st.one_of(tcp_replies(4), tcp_replies(6), icmp_errors(4), icmp_errors(6)
 starts, rest = st.sampled_from([b"\x45\0\0\x28", b"\x60\0\0\0", b"\x4f\0\0\x48"]), st.binary(max_size=100)
 packets = st.one_of(
     valid.map(Packet),
+    st.one_of(odd_options(4), odd_options(6)).map(Packet),
     valid.flatmap(bent),
     st.builds(Packet, st.binary(max_size=120), st.booleans()),
     st.builds(lambda first, rest, intact: Packet(with_right_header(first + rest), intact), starts, rest, st.booleans()),
@@ -119,7 +143,9 @@ def test_whole_replies_all_arrive(many: list[bytes]) -> None:
         addresses = tuple(high << 64 | low for high, low in halves)
         ttl, tos = (ip.ttl, ip.tos) if four else (ip.hlim, ip.tc)
         flags = int(tcp.flags) & 63
-        expected.append((*addresses, tcp.sport, tcp.dport, tcp.ack, flags, tcp.window, ttl, tos))
+        echoes = [value[1] for name, value in tcp.options if name == "Timestamp"]
+        numbers = (tcp.sport, tcp.dport, tcp.seq, tcp.ack, flags, tcp.window, ttl, tos)
+        expected.append((*addresses, *numbers, echoes[0] if echoes else 0, bool(echoes)))
     assert seen.tcp == expected
 
 
@@ -165,6 +191,35 @@ def test_the_kernels_word_replaces_the_checksum_and_nothing_else() -> None:
     bad_tcp, bad_header = altered(SYN_ACK, 36, 1), altered(SYN_ACK, 8, 9)
     vouched = as_rows(parse(batch_of([Packet(bad_tcp, intact=True), Packet(bad_header, intact=True)])))
     assert (len(vouched.tcp), vouched.malformed) == (1, 1)
+
+
+STAMP = b"\x08\x0a\0\0\0\x07\0\0\0\x09"
+
+
+@pytest.mark.parametrize(
+    "options, echo",
+    [
+        pytest.param(b"\x01\x01" + STAMP, 9, id="aligned"),
+        pytest.param(b"\x02\x04\x05\xb4\x04\x02" + STAMP + b"\x01\x03\x03\x07", 9, id="as Linux"),
+        pytest.param(STAMP + STAMP[:9] + b"\x0a", 10, id="the last of two"),
+        pytest.param(b"\0" + STAMP, None, id="after the end"),
+        pytest.param(b"\xfe\0" + STAMP, None, id="after an option of size 0"),
+        pytest.param(b"\xfe\x01" + STAMP, None, id="after an option of size 1"),
+        pytest.param(b"\xfe\x29" + STAMP, None, id="after one that overruns the header"),
+        pytest.param(STAMP + b"\xfe\0", 9, id="before a silly one"),
+        pytest.param(b"\x08\x0b" + STAMP[2:] + b"\x01", None, id="size 11"),
+        pytest.param(b"\x01\x01\x01" + STAMP[:9], None, id="cut by the data offset"),
+        pytest.param(b"\x01" * 11 + b"\x08", None, id="a kind without a size"),
+        pytest.param(b"", None, id="none"),
+    ],
+)
+def test_the_timestamp_echo(options: bytes, echo: int | None) -> None:
+    """The sizes of tcp_parse_options: what stands before a silly option counts, what follows it does not."""
+    options += bytes(-len(options) % 4)
+    around = IP(src="198.18.0.1", dst="198.18.0.2") / TCP(dataofs=5 + len(options) // 4) / Raw(options + STAMP)
+    replies = parse(batch_of([Packet(bytes(around))])).tcp
+    assert replies.has_timestamp.tolist() == [echo is not None]
+    assert replies.tsecr.tolist() == [echo or 0]
 
 
 def test_ethernet_padding_is_no_part_of_the_packet() -> None:
