@@ -151,6 +151,18 @@ def timestamp_echo(options: bytes) -> int | None:
     return echo
 
 
+def believed(flags: int, ack: int, tsecr: int | None, cookie: int, since: int, until: int) -> str:
+    """What a SYN-SENT socket makes of a segment: "open", "closed", or "" for nothing (RFC 9293 section 3.10.7.3).
+
+    `tsecr` is None where there is no timestamp. `since` … `until` are those that were sent, on a circle of 2^32.
+    """
+    if not flags & 0x10 or ack != (cookie + 1) % 2**32:
+        return ""
+    if tsecr and (tsecr - since) % 2**32 > (until - since) % 2**32:
+        return ""
+    return "closed" if flags & 0x04 else "open" if flags & 0x02 else ""
+
+
 def _icmp(packet: Packet, version: int) -> tuple[int, ...] | None:
     data = packet.data
     body = _body(data, version)
