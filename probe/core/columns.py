@@ -36,9 +36,19 @@ def sum_words(rows: Bytes) -> U64:
 
 def sum_between(rows: Bytes, start: I64, end: I64) -> U64:
     """The sum of the 16-bit words in bytes start … end-1 of each row. Words are aligned to the row: `start` is even."""
-    positions = np.arange(rows.shape[1])
-    inside = (positions >= start[:, None]) & (positions < end[:, None])
-    return sum_words(np.where(inside, rows, np.uint8(0)))
+    width = (int(end.max(initial=0)) + 1) // 2 * 2
+    running = np.zeros((len(rows), width // 2 + 1), np.uint64)
+    np.cumsum(np.ascontiguousarray(rows[:, :width]).view(">u2"), axis=1, out=running[:, 1:])
+    lines, odd = np.arange(len(rows)), np.flatnonzero(end % 2)
+    total: U64 = running[lines, end // 2] - running[lines, start // 2]
+    total[odd] += rows[odd, end[odd] - 1].astype(np.uint64) << np.uint64(8)
+    return total
+
+
+def is_mapped(address: Halves) -> Bools:
+    """One bool per row: an IPv4 address in its mapped form."""
+    mapped: Bools = (address[0] == 0) & (address[1] >> np.uint64(32) == 0xFFFF)
+    return mapped
 
 
 class View:
@@ -47,21 +57,26 @@ class View:
     def __init__(self, rows: Bytes, lines: I64 | None = None) -> None:
         self.rows = rows
         self._lines = np.arange(len(rows)) if lines is None else lines
+        self._all = lines is None
 
     def u8(self, offset: I64 | int) -> U64:
-        value: U64 = self.rows[self._lines, offset].astype(np.uint64)
-        return value
+        return self._read(offset, 1)
 
     def u16(self, offset: I64 | int) -> U64:
-        value: U64 = self.u8(offset) << np.uint64(8) | self.u8(offset + 1)
-        return value
+        return self._read(offset, 2)
 
     def u32(self, offset: I64 | int) -> U64:
-        value: U64 = self.u16(offset) << np.uint64(16) | self.u16(offset + 2)
-        return value
+        return self._read(offset, 4)
 
     def u64(self, offset: I64 | int) -> U64:
-        value: U64 = self.u32(offset) << np.uint64(32) | self.u32(offset + 4)
+        return self._read(offset, 8)
+
+    def _read(self, offset: I64 | int, size: int) -> U64:
+        if isinstance(offset, int):  # one place for all rows is a slice, and ten times as fast
+            cells = self.rows[slice(None) if self._all else self._lines, offset : offset + size]
+        else:
+            cells = self.rows[self._lines[:, None], offset[:, None] + np.arange(size)]
+        value: U64 = np.ascontiguousarray(cells).view(f">u{size}")[:, 0].astype(np.uint64)
         return value
 
     def addresses(self, version: int, offset: I64 | int) -> tuple[Halves, Halves]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from probe.core.columns import I64, MAPPED, U64, Bools
+from probe.core.columns import I64, MAPPED, U64, Bools, is_mapped
 from probe.model import Address, AddressRange, PortKey, ScanOptions, Target
 
 BLOCK_SLOTS = 1 << 21
@@ -35,8 +35,7 @@ def join(high: int, low: int) -> Address:
 
 def is_ipv4(high: U64, low: U64) -> Bools:
     """One bool per row."""
-    mapped: Bools = (high == 0) & (low >> np.uint64(32) == 0xFFFF)
-    return mapped
+    return is_mapped((high, low))
 
 
 def merge(ranges: Sequence[AddressRange]) -> list[AddressRange]:

@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from probe.core.columns import I64, Bools, Bytes, Halves, View, fold, sum_between, sum_halves
-from probe.core.options import tcp_options
+from probe.core import extensions
+from probe.core.columns import I64, Bools, Bytes, Halves, View, fold, is_mapped, sum_between, sum_halves
+from probe.core.options import ipv4_options_pass, tcp_options
 
 TCP, ICMP, ICMPV6 = 6, 1, 58
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+ERRORS = {4: (3, 11), 6: (1, 3, 4)}  # unreachable, time exceeded, and from IPv6 hosts "I know no TCP" (RFC 4443)
 QUOTED_TCP = 8  # bytes of the quoted transport header that RFC 792 promises: ports and sequence number
 
 
@@ -87,11 +89,15 @@ def parse(batch: Batch) -> Parsed:
     """Columns of everything in `batch` that is well formed; broken TCP counted."""
     rows = _padded(batch.rows)
     version = rows[:, 0] >> 4
-    families = [_packets(rows, batch, np.flatnonzero(version == family), family) for family in (4, 6)]
-    tcp: TcpReplies = _joined([_tcp(family) for family in families])
-    icmp: IcmpErrors = _joined([_icmp(family) for family in families])
-    claims_tcp = ((version == 4) & (rows[:, 9] == TCP)) | ((version == 6) & (rows[:, 6] == TCP))
-    return Parsed(tcp, icmp, int(claims_tcp.sum()) - len(tcp.ack))
+    families = [
+        read(rows[lines], batch.lengths[lines], batch.intact[lines])
+        for read, lines in ((_ipv4, np.flatnonzero(version == 4)), (_ipv6, np.flatnonzero(version == 6)))
+        if lines.size or read is _ipv4  # reading no packets takes as long as reading some
+    ]
+    tcp: TcpReplies = _joined([_tcp(packets) for packets in families])
+    icmp: IcmpErrors = _joined([_icmp(packets) for packets in families])
+    claims_tcp = sum(int((packets.protocol == TCP).sum()) for packets in families)
+    return Parsed(tcp, icmp, claims_tcp - len(tcp.ack))
 
 
 def _padded(rows: Bytes) -> Bytes:
@@ -106,7 +112,8 @@ def _padded(rows: Bytes) -> Bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Packets:
-    """Packets of one family whose IP header is sound. `header` and `total` are lengths in bytes."""
+    """Packets of one family. `header` and `total` are lengths in bytes, right where `sound` says that the kernel would
+    take the packet as far as its transport header; `protocol` is what the packet claims, sound or not."""
 
     family: int
     rows: Bytes
@@ -116,37 +123,33 @@ class _Packets:
     ttl: Bytes
     tos: Bytes
     intact: Bools
+    sound: Bools
 
     def where(self, chosen: Bools) -> _Packets:
-        return _Packets(
-            self.family,
-            self.rows[chosen],
-            self.header[chosen],
-            self.total[chosen],
-            self.protocol[chosen],
-            self.ttl[chosen],
-            self.tos[chosen],
-            self.intact[chosen],
-        )
+        columns = (getattr(self, column.name) for column in fields(self)[1:])
+        return _Packets(self.family, *(column[chosen] for column in columns))
 
 
-def _packets(rows: Bytes, batch: Batch, lines: I64, family: int) -> _Packets:
-    rows, lengths, intact = rows[lines], batch.lengths[lines], batch.intact[lines]
+def _ipv4(rows: Bytes, lengths: I64, intact: Bools) -> _Packets:
     view = View(rows)
-    if family == 4:
-        header = ((rows[:, 0] & 15) * 4).astype(np.int64)
-        total = view.u16(2).astype(np.int64)
-        packets = _Packets(4, rows, header, total, rows[:, 9], rows[:, 8], rows[:, 1], intact)
-        # A fragment's checksum cannot be checked alone; the bits are MF and the offset (RFC 791).
-        unbroken = view.u16(6) & np.uint64(0x3FFF) == 0
-        sound = (header >= 20) & unbroken & (fold(sum_between(rows, np.zeros_like(header), header)) == 0)
-    else:
-        header = np.full(len(rows), 40, np.int64)
-        total = view.u16(4).astype(np.int64) + 40
-        traffic_class = (view.u16(0) >> np.uint64(4) & np.uint64(0xFF)).astype(np.uint8)
-        packets = _Packets(6, rows, header, total, rows[:, 6], rows[:, 7], traffic_class, intact)
-        sound = np.ones(len(rows), np.bool_)
-    return packets.where(sound & (total <= lengths) & (total >= header + 8))
+    header, total = ((rows[:, 0] & 15) * 4).astype(np.int64), view.u16(2).astype(np.int64)
+    # A fragment's checksum cannot be checked alone (`core.fragments` joins them); the bits are MF and the offset.
+    unbroken = view.u16(6) & np.uint64(0x3FFF) == 0
+    sound = (header >= 20) & unbroken & (fold(sum_between(rows, np.zeros_like(header), header)) == 0)
+    sound &= (total <= lengths) & (total >= header + 8)
+    sound[sound] = ipv4_options_pass(rows[sound], np.full(int(sound.sum()), 20), header[sound])
+    return _Packets(4, rows, header, total, rows[:, 9], rows[:, 8], rows[:, 1], intact, sound)
+
+
+def _ipv6(rows: Bytes, lengths: I64, intact: Bools) -> _Packets:
+    view = View(rows)
+    total = view.u16(4).astype(np.int64) + 40
+    traffic_class = (view.u16(0) >> np.uint64(4) & np.uint64(0xFF)).astype(np.uint8)
+    chain = extensions.received(rows, np.minimum(total, lengths))
+    sound = chain.good & (total <= lengths) & (total >= chain.header + 8)
+    # On the wire a mapped address is somebody who wants to be taken for IPv4 (net/ipv6/ip6_input.c, ip6_rcv_core).
+    sound &= ~is_mapped(view.addresses(6, 0)[0])
+    return _Packets(6, rows, chain.header, total, chain.protocol, rows[:, 7], traffic_class, intact, sound)
 
 
 def _undamaged(packets: _Packets, pseudo_header: bool) -> Bools:
@@ -161,7 +164,7 @@ def _undamaged(packets: _Packets, pseudo_header: bool) -> Bools:
 
 
 def _tcp(packets: _Packets) -> TcpReplies:
-    packets = packets.where((packets.protocol == TCP) & (packets.total - packets.header >= 20))
+    packets = packets.where(packets.sound & (packets.protocol == TCP) & (packets.total - packets.header >= 20))
     packets = packets.where(_undamaged(packets, pseudo_header=True))
     offset = (View(packets.rows).u8(packets.header + 12) >> np.uint64(4)).astype(np.int64) * 4
     # A data offset below 5 or beyond the packet: tcp_v4_rcv drops it (net/ipv4/tcp_ipv4.c, "bad_packet").
@@ -169,6 +172,8 @@ def _tcp(packets: _Packets) -> TcpReplies:
     packets, offset = packets.where(fits), offset[fits]
     view, header = View(packets.rows), packets.header
     options = tcp_options(packets.rows, header + 20, header + offset)
+    if options.refused.any():
+        return _tcp(packets.where(~options.refused))
     source, destination = view.addresses(packets.family, 0)
     return TcpReplies(
         source=source,
@@ -187,26 +192,26 @@ def _tcp(packets: _Packets) -> TcpReplies:
 
 
 def _icmp(packets: _Packets) -> IcmpErrors:
-    packets = packets.where(packets.protocol == (ICMP if packets.family == 4 else ICMPV6))
+    packets = packets.where(packets.sound & (packets.protocol == (ICMP if packets.family == 4 else ICMPV6)))
     # ICMPv6 has a pseudo-header in its checksum, ICMP has none (RFC 4443 section 2.3, RFC 792).
     packets = packets.where(_undamaged(packets, pseudo_header=packets.family == 6))
-    view, header = View(packets.rows), packets.header
-    kind, quote = view.u8(header), header + 8
+    packets = packets.where(packets.header + 8 + (20 if packets.family == 4 else 40) <= packets.total)
+    view, quote = View(packets.rows), packets.header + 8
     if packets.family == 4:
-        inner = ((view.u8(quote) & np.uint64(15)) * np.uint64(4)).astype(np.int64)
-        error = ((kind == 3) | (kind == 11)) & (inner >= 20) & (view.u8(quote + 9) == TCP)
+        tcp = quote + ((view.u8(quote) & np.uint64(15)) * np.uint64(4)).astype(np.int64)
+        sound = (tcp >= quote + 20) & (view.u8(quote + 9) == TCP)
     else:
-        inner = np.full(len(header), 40, np.int64)
-        error = ((kind == 1) | (kind == 3)) & (view.u8(quote + 6) == TCP)
-    same_family = view.u8(quote) >> np.uint64(4) == packets.family
-    good = error & same_family & (quote + inner + QUOTED_TCP <= packets.total)
-    return _quoted(packets.where(good), inner[good])
+        chain = extensions.quoted(packets.rows, quote, packets.total)
+        tcp = chain.header
+        sound = (chain.protocol == TCP) & ~is_mapped(view.addresses(6, quote)[0])
+    sound &= np.isin(view.u8(packets.header), ERRORS[packets.family])
+    good = sound & (view.u8(quote) >> np.uint64(4) == packets.family) & (tcp + QUOTED_TCP <= packets.total)
+    return _quoted(packets.where(good), tcp[good])
 
 
-def _quoted(packets: _Packets, inner: I64) -> IcmpErrors:
+def _quoted(packets: _Packets, tcp: I64) -> IcmpErrors:
     view, header = View(packets.rows), packets.header
-    quote, tcp = header + 8, header + 8 + inner
-    source, destination = view.addresses(packets.family, quote)
+    source, destination = view.addresses(packets.family, header + 8)
     return IcmpErrors(
         sender=view.addresses(packets.family, 0)[0],
         source=source,

@@ -35,6 +35,7 @@ ICMP_REASONS: dict[tuple[int, int, int], Reason] = {
     (6, 1, 5): Reason.ADMIN_PROHIBITED,
     (6, 1, 6): Reason.NET_PROHIBITED,
     (6, 3, 0): Reason.TIME_EXCEEDED,
+    (6, 4, 1): Reason.PROTO_UNREACH,  # "unrecognized next header": a host without TCP (RFC 4443 section 3.4)
 }
 
 # A router's word about a route is a soft error (RFC 1122 section 4.2.3.9): the next packet may get through.

@@ -10,8 +10,7 @@ import numpy as np
 
 from probe.core.columns import Halves
 from probe.core.replies import Batch, Parsed
-
-MAPPED = 0xFFFF << 32  # the engine's one form for both families: IPv4 as ::ffff:a.b.c.d
+from tests.core.slow_headers import MAPPED, Upper, follow, ones, split_options, upper
 
 
 @dataclass(frozen=True)
@@ -73,59 +72,36 @@ def slow_parse(packets: Sequence[Packet]) -> Slow:
     return result
 
 
-def ones(data: bytes) -> int:
-    """The ones' complement sum of 16-bit words, an odd byte padded with zero (RFC 1071)."""
-    total: int = sum(word for (word,) in struct.iter_unpack(">H", data + bytes(len(data) % 2)))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
-
-
 def address(data: bytes) -> int:
-    return MAPPED | int.from_bytes(data, "big") if len(data) == 4 else int.from_bytes(data, "big")
+    """128 bits, as the engine has them: IPv4 as ::ffff:a.b.c.d."""
+    return 0xFFFF << 32 | int.from_bytes(data, "big") if len(data) == 4 else int.from_bytes(data, "big")
 
 
 def _enter(packet: Packet, version: int, result: Slow) -> None:
-    data = packet.data
-    claimed = data[9:10] if version == 4 else data[6:7]
-    if claimed == b"\x06":
-        row = _tcp(packet, version)
+    carried = upper(packet.data)
+    assert carried is not None
+    if carried.protocol == 6:
+        row = _tcp(packet, version, carried)
         result.tcp.extend([row] if row else [])
         result.malformed += row is None
-    elif claimed == (b"\x01" if version == 4 else b"\x3a"):
-        row = _icmp(packet, version)
+    elif carried.protocol == (1 if version == 4 else 58):
+        row = _icmp(packet, version, carried)
         result.icmp.extend([row] if row else [])
 
 
-def _body(data: bytes, version: int) -> bytes | None:
-    """What follows the IP header; None where the header is wrong or the packet cut short."""
-    if version == 6:
-        if len(data) < 40:
-            return None
-        end = 40 + int.from_bytes(data[4:6], "big")
-        return data[40:end] if end <= len(data) else None
-    if len(data) < 20:
-        return None
-    start, end = (data[0] & 15) * 4, int.from_bytes(data[2:4], "big")
-    more_or_later_fragment = int.from_bytes(data[6:8], "big") & 0x3FFF
-    if start < 20 or more_or_later_fragment or end > len(data) or end < start + 8 or ones(data[:start]) != 0xFFFF:
-        return None
-    return data[start:end]
-
-
-def _pseudo(data: bytes, version: int, size: int) -> bytes:
+def _pseudo(data: bytes, version: int, size: int, protocol: int) -> bytes:
     addresses = data[12:20] if version == 4 else data[8:40]
-    return addresses + struct.pack(">II", size, data[9] if version == 4 else data[6])
+    return addresses + struct.pack(">II", size, protocol)
 
 
-def _tcp(packet: Packet, version: int) -> tuple[int, ...] | None:
+def _tcp(packet: Packet, version: int, carried: Upper) -> tuple[int, ...] | None:
     data = packet.data
-    body = _body(data, version)
-    if body is None or len(body) < 20:
+    body = data[carried.start : carried.end]
+    if not carried.sound or len(body) < 20:
         return None
-    if not packet.intact and ones(_pseudo(data, version, len(body)) + body) != 0xFFFF:
+    if not packet.intact and ones(_pseudo(data, version, len(body), 6) + body) != 0xFFFF:
         return None
-    if not 20 <= (body[12] >> 4) * 4 <= len(body):
+    if not 20 <= (body[12] >> 4) * 4 <= len(body) or signed(body[20 : (body[12] >> 4) * 4]):
         return None
     sport, dport, seq, ack, offset, flags, window = struct.unpack(">HHIIBBH", body[:16])
     source, destination = (data[12:16], data[16:20]) if version == 4 else (data[8:24], data[24:40])
@@ -137,18 +113,20 @@ def _tcp(packet: Packet, version: int) -> tuple[int, ...] | None:
 
 def timestamp_echo(options: bytes) -> int | None:
     """The TSecr of the last timestamp option (RFC 7323); kind 0 or an impossible size ends the list (RFC 9293)."""
-    echo = None
-    while options and options[0] != 0:
-        if options[0] == 1:
-            options = options[1:]
-            continue
-        size = options[1] if len(options) > 1 else 0
-        if not 2 <= size <= len(options):
-            break
-        if options[0] == 8 and size == 10:
-            echo = int.from_bytes(options[6:10], "big")
-        options = options[size:]
-    return echo
+    echoes = [
+        option[6:] for kind, option in split_options(options, filler=1, stop=0)[0] if (kind, len(option)) == (8, 10)
+    ]
+    return int.from_bytes(echoes[-1], "big") if echoes else None
+
+
+def signed(options: bytes) -> bool:
+    """Whether there is an MD5 option (RFC 2385), or an impossible size, where 18 bytes or more are left."""
+    found, rest = split_options(options, filler=1, stop=0)
+    if len(rest) >= 18:
+        return True
+    return any(
+        kind == 19 and len(options) - sum(len(o) for _, o in found[:n]) >= 18 for n, (kind, _) in enumerate(found)
+    )
 
 
 def believed(flags: int, ack: int, tsecr: int | None, cookie: int, since: int, until: int) -> str:
@@ -163,22 +141,33 @@ def believed(flags: int, ack: int, tsecr: int | None, cookie: int, since: int, u
     return "closed" if flags & 0x04 else "open" if flags & 0x02 else ""
 
 
-def _icmp(packet: Packet, version: int) -> tuple[int, ...] | None:
+def _icmp(packet: Packet, version: int, carried: Upper) -> tuple[int, ...] | None:
     data = packet.data
-    body = _body(data, version)
-    if body is None or len(body) < 8:
+    body = data[carried.start : carried.end]
+    if not carried.sound:
         return None
-    covered = body if version == 4 else _pseudo(data, version, len(body)) + body
+    covered = body if version == 4 else _pseudo(data, version, len(body), 58) + body
     if not packet.intact and ones(covered) != 0xFFFF:
         return None
     quote = body[8:]
-    if body[0] not in ((3, 11) if version == 4 else (1, 3)) or not quote or quote[0] >> 4 != version:
+    if body[0] not in ((3, 11) if version == 4 else (1, 3, 4)) or not quote or quote[0] >> 4 != version:
         return None
-    start = (quote[0] & 15) * 4 if version == 4 else 40
-    if start < 20 or len(quote) < start + 8 or quote[9 if version == 4 else 6] != 6:
+    tcp = quoted_tcp(quote, version)
+    if tcp is None:
         return None
     source, destination = (quote[12:16], quote[16:20]) if version == 4 else (quote[8:24], quote[24:40])
     sender, ttl = (data[12:16], data[8]) if version == 4 else (data[8:24], data[7])
-    sport, dport, seq = struct.unpack(">HHI", quote[start : start + 8])
-    quoted = (address(source), address(destination), sport, dport, seq)
-    return address(sender), *quoted, version, body[0], body[1], ttl
+    sport, dport, seq = struct.unpack(">HHI", tcp)
+    told = (address(source), address(destination), sport, dport, seq)
+    return address(sender), *told, version, body[0], body[1], ttl
+
+
+def quoted_tcp(quote: bytes, version: int) -> bytes | None:
+    """Ports and sequence number of the TCP header that an ICMP error quotes."""
+    if version == 4:
+        start = (quote[0] & 15) * 4
+        found = start >= 20 and quote[9:10] == b"\x06"
+    else:
+        protocol, start, _ = follow(quote, 0, len(quote))
+        found = protocol == 6 and not quote[8:24].startswith(MAPPED)
+    return quote[start : start + 8] if found and len(quote) >= start + 8 else None

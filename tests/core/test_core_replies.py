@@ -15,7 +15,8 @@ from scapy.packet import Raw
 
 from probe.core.plan import split
 from probe.core.replies import Batch, parse
-from tests.core.slow_replies import Packet, Slow, as_rows, batch_of, ones, slow_parse
+from tests.core.slow_headers import ones
+from tests.core.slow_replies import Packet, Slow, as_rows, batch_of, slow_parse
 
 ports, words, bytes_ = st.integers(0, 65535), st.integers(0, 2**32 - 1), st.integers(0, 255)
 tcp_options = st.sampled_from(
@@ -26,7 +27,8 @@ ip_options = st.sampled_from([b"", b"\x01" * 4, b"\x94\x04\0\0", b"\x01" * 40])
 
 @st.composite
 def ip_headers(draw: st.DrawFn, version: int) -> IP | IPv6:
-    source, destination = (str(draw(st.ip_addresses(v=version))) for _ in range(2))  # type: ignore[arg-type]
+    addresses = st.ip_addresses(v=version).filter(lambda a: not getattr(a, "ipv4_mapped", None))  # type: ignore[arg-type]
+    source, destination = (str(draw(addresses)) for _ in range(2))
     ttl, tos = draw(bytes_), draw(bytes_)
     if version == 6:
         return IPv6(src=source, dst=destination, hlim=ttl, tc=tos, fl=draw(st.integers(0, 0xFFFFF)))

@@ -40,7 +40,9 @@ MEANINGS = """
 6 3  0 time-exceeded      hop limit exceeded in transit
 6 3  1 -                  fragment reassembly time exceeded
 6 2  0 -                  packet too big
-6 4  0 -                  parameter problem
+6 4  0 -                  erroneous header field
+6 4  1 proto-unreach      unrecognized next header
+6 4  2 -                  unrecognized option
 """
 ROWS = [line.split(maxsplit=4) for line in MEANINGS.strip().splitlines()]
 
