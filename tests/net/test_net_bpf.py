@@ -17,6 +17,8 @@ from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6TimeE
 from scapy.packet import Raw
 
 from probe.net.bpf import answers_to, attach
+from tests.core.answer_cases import EACH
+from tests.core.crafted import syn_from
 
 PORT = 40000
 HOST_PACKET, OUTGOING = 0, 4  # linux/if_packet.h
@@ -24,50 +26,79 @@ Program = list[tuple[int, int, int, int]]
 
 
 def is_answer(packet: bytes, port: int) -> bool:
-    """What the filter is for, in words: TCP to our port and not a later fragment, or an ICMP error."""
+    """What the filter is for, in words: TCP to our port, a later fragment of TCP, or an ICMP error."""
     try:
         if packet[0] >> 4 == 4:
             start = (packet[0] & 15) * 4
             if packet[9] == 1:
                 return packet[start] in (3, 11)
             later = int.from_bytes(packet[6:8], "big") & 0x1FFF
-            return packet[9] == 6 and not later and struct.unpack_from(">H", packet, start + 2) == (port,)
-        if packet[0] >> 4 == 6:
-            if packet[6] == 58:
-                return packet[40] in (1, 3)
-            return packet[6] == 6 and struct.unpack_from(">H", packet, 42) == (port,)
+            if packet[9] == 6 and later:
+                return later * 8 < 2048
+            return packet[9] == 6 and struct.unpack_from(">H", packet, start + 2) == (port,)
+        return packet[0] >> 4 == 6 and is_answer6(packet, port)
     except (IndexError, struct.error):
-        pass
-    return False
+        return False
+
+
+def is_answer6(packet: bytes, port: int) -> bool:
+    """The same behind up to five extension headers."""
+    kind, at = packet[6], 40
+    for _ in range(5):
+        if kind == 44:
+            (place,) = struct.unpack_from(">H", packet, at + 2)
+            if place >> 3:
+                return place >> 3 << 3 < 2048 and packet[at] in (6, 43, 60)
+            kind, at = packet[at], at + 8
+        elif kind in (0, 43, 60):
+            kind, at = packet[at], at + 8 * (packet[at + 1] + 1)
+    if kind == 58:
+        return packet[at] in (1, 3, 4)
+    return kind == 6 and struct.unpack_from(">H", packet, at + 2) == (port,)
 
 
 def run(program: Program, packet: bytes, packet_type: int) -> int:
     """Classic BPF as far as our programs use it (Documentation/networking/filter.rst); bytes taken of the packet."""
-    accumulator = index = at = 0
+    accumulator = index = memory = at = 0
     while True:
         code, yes, no, k = program[at]
         at += 1
-        if code in (0x30, 0x28, 0x48, 0x50):
-            start, size = k + (index if code in (0x48, 0x50) else 0), 1 if code in (0x30, 0x50) else 2
-            if start == 0xFFFFF004:
-                accumulator = packet_type
-            elif start + size > len(packet):
-                return 0
-            else:
-                accumulator = int.from_bytes(packet[start : start + size], "big")
-        elif code == 0xB1:
-            if k >= len(packet):
-                return 0
-            index = (packet[k] & 15) * 4
-        elif code == 0x54:
-            accumulator &= k
-        elif code == 0x15:
-            at += yes if accumulator == k else no
-        elif code == 0x45:
-            at += yes if accumulator & k else no
-        else:
-            assert code == 0x06
-            return k
+        match code:
+            case 0x30 | 0x28 | 0x48 | 0x50:
+                start, size = k + (index if code in (0x48, 0x50) else 0), 1 if code in (0x30, 0x50) else 2
+                if start == 0xFFFFF004:
+                    accumulator = packet_type
+                elif start + size > len(packet):
+                    return 0
+                else:
+                    accumulator = int.from_bytes(packet[start : start + size], "big")
+            case 0xB1:
+                if k >= len(packet):
+                    return 0
+                index = (packet[k] & 15) * 4
+            case 0x00:
+                accumulator = k
+            case 0x01:
+                index = k
+            case 0x02:
+                memory = accumulator
+            case 0x60:
+                accumulator = memory
+            case 0x07:
+                index = accumulator
+            case 0x04 | 0x0C:
+                accumulator = (accumulator + (k if code == 0x04 else index)) % 2**32
+            case 0x64:
+                accumulator = (accumulator << k) % 2**32
+            case 0x54:
+                accumulator &= k
+            case 0x15:
+                at += yes if accumulator == k else no
+            case 0x25:
+                at += yes if accumulator > k else no
+            case _:
+                assert code == 0x06
+                return k
 
 
 ports = st.one_of(st.just(PORT), st.just(PORT), st.integers(0, 65535))
@@ -86,19 +117,31 @@ whole = st.one_of(
     st.builds(lambda ip, body: bytes(ip / body), v4, st.one_of(tcp, tcp, udp, icmp4)),
     st.builds(lambda ip, body: bytes(ip / body), v6, st.one_of(tcp, tcp, udp, icmp6)),
 )
-cut = st.builds(lambda packet, size: packet[: 1 + size % len(packet)], whole, st.integers(0, 200))
-packets = st.one_of(whole, cut, st.binary(min_size=1, max_size=90))
+crafted = st.sampled_from([packet for case, version in EACH for packet in case.packets(syn_from(PORT, version))])
+cut = st.builds(lambda packet, size: packet[: 1 + size % len(packet)], whole | crafted, st.integers(0, 200))
+packets = st.one_of(whole, crafted, cut, st.binary(min_size=1, max_size=90))
 
 
 @settings(max_examples=300)
 @given(packets, st.sampled_from([HOST_PACKET, HOST_PACKET, 1, 2, 3, OUTGOING]), ports)
 @example(bytes(IP() / TCP(dport=PORT)), HOST_PACKET, PORT)
-@example(bytes(IP(flags="MF") / TCP(dport=PORT)), HOST_PACKET, PORT)  # has ports; that it is broken is told later
+@example(bytes(IP(flags="MF") / TCP(dport=PORT)), HOST_PACKET, PORT)
+@example(bytes(IP(frag=255) / TCP(dport=PORT)), HOST_PACKET, PORT)
+@example(bytes(IP(frag=256) / TCP(dport=PORT)), HOST_PACKET, PORT)
 @example(bytes(IPv6() / TCP(dport=PORT)), OUTGOING, PORT)
 @example(bytes(IPv6() / TCP(dport=PORT)), HOST_PACKET, PORT)
 def test_the_program_is_the_predicate(packet: bytes, packet_type: int, port: int) -> None:
     taken = run(answers_to(port), packet, packet_type)
     assert taken == (0xFFFF if packet_type == HOST_PACKET and is_answer(packet, port) else 0)
+
+
+def test_it_keeps_nothing_from_the_engine() -> None:
+    """Whatever decides a probe has to pass; of what decides nothing, what is not for our port must not."""
+    program = answers_to(PORT)
+    for case, version in EACH:
+        taken = [run(program, packet, HOST_PACKET) != 0 for packet in case.packets(syn_from(PORT, version))]
+        assert all(taken) or not case.verdict, case.name
+        assert not any(taken) or case.name != "other destination port"
 
 
 @pytest.fixture(scope="module")
