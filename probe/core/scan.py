@@ -17,10 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.core import frames as f
-from probe.core.columns import I64, U64, Bools
+from probe.core.columns import I64, U64, Bools, Halves
+from probe.core.fragments import Fragments
 from probe.core.keyed import Permutation, key_from_seed, siphash24
 from probe.core.plan import Block, is_ipv4
-from probe.core.replies import ACK, RST, SYN, Batch, IcmpErrors, TcpReplies, parse
+from probe.core.replies import RST, Batch, IcmpErrors, TcpReplies, parse
+from probe.core.validity import acceptable
 from probe.core.verdict import ICMP_REASONS, SOFT
 
 SYN_ACK_SEEN, RESET_SEEN, ICMP_HARD, ICMP_SOFT, NOT_SENT = 1, 2, 4, 8, 16
@@ -79,6 +81,7 @@ class Scan:
         self.seen = np.zeros(slots, np.uint8)
         self.tries = np.zeros(slots, np.uint8)
         self.sent_at = np.zeros(slots, np.float64)
+        self.first_tsval = np.zeros(slots, np.uint32)
         self.rtt = np.full(slots, np.nan, np.float32)
         self.ttl = np.zeros(slots, np.uint8)
         self.window = np.zeros(slots, np.uint16)
@@ -95,6 +98,7 @@ class Scan:
         self._last_settled = -LINGER
         self._flying: deque[tuple[float, I64]] = deque()
         self._again: deque[I64] = deque()
+        self._fragments = Fragments(self._asked)
 
     # --- sending -------------------------------------------------------------------------------------------------
 
@@ -149,6 +153,7 @@ class Scan:
     def sent(self, slots: I64, now: float) -> None:
         """These left the machine at `now`; their wait begins."""
         if slots.size:
+            self.first_tsval[slots[self.tries[slots] == 0]] = _tsval(now)
             self.sent_at[slots] = now
             self.tries[slots] += 1
             self.counters.sent += slots.size
@@ -202,17 +207,16 @@ class Scan:
 
     def receive(self, batch: Batch, now: float) -> I64:
         """Validate and enter a batch; returns the slots that became open by it."""
-        parsed = parse(batch)
+        parsed = parse(self._fragments.join(batch, now))
         self.counters.forged += parsed.malformed
         self._receive_icmp(parsed.icmp, now)
         return self._receive_tcp(parsed.tcp, now)
 
     def _receive_tcp(self, replies: TcpReplies, now: float) -> I64:
         slots = self._own_slots(replies.source, replies.destination, replies.sport, replies.dport)
-        # RFC 9293 section 3.10.7.3: in SYN-SENT an unacceptable ACK, or a reset without one, changes nothing.
-        valid = (slots >= 0) & (replies.flags & ACK != 0) & (replies.flags & (SYN | RST) != 0)
-        valid[valid] = replies.ack[valid] == self.cookies(slots[valid]) + np.uint32(1)
+        valid = slots >= 0
         valid[valid] = self.tries[slots[valid]] > 0
+        valid[valid] = self._acceptable(replies, valid, slots[valid], now)
         self.counters.forged += int((~valid & (replies.dport == self.local.port)).sum())
         rows = np.flatnonzero(valid)
         reset = replies.flags[rows] & RST != 0
@@ -223,6 +227,17 @@ class Scan:
         self._mark(opened, SYN_ACK_SEEN, now)
         self._mark(np.unique(slots[rows[reset]]), RESET_SEEN, now)
         return opened
+
+    def _acceptable(self, replies: TcpReplies, rows: Bools, slots: I64, now: float) -> Bools:
+        return acceptable(
+            replies.flags[rows],
+            replies.ack[rows],
+            replies.tsecr[rows],
+            replies.has_timestamp[rows],
+            cookie=self.cookies(slots),
+            since=self.first_tsval[slots],
+            until=_tsval(now),
+        )
 
     def _enter_first(self, slots: I64, replies: TcpReplies, rows: I64, now: float) -> None:
         # Two answers to one probe in the same batch: only np.unique tells which came first.
@@ -273,6 +288,10 @@ class Scan:
         ports = self.block.port_numbers(slots).astype(np.uint64) | np.uint64(self.local.port << 16)
         return siphash24(self._cookie_key, [high, low, ports]).astype(np.uint32)
 
+    def _asked(self, address: Halves) -> Bools:
+        """One bool per address: it is one of the block's."""
+        return self.block.find(*address, np.full(len(address[0]), self.block.ports[0])) >= 0
+
     def _addresses(self, slots: I64) -> tuple[U64, U64]:
         rows = self.block.address_rows(slots)
         return self.block.high[rows], self.block.low[rows]
@@ -285,7 +304,7 @@ class Scan:
             sport=self.local.port,
             dport=self.block.port_numbers(slots),
             seq=self.cookies(slots),
-            tsval=int(now * 1000) & 0xFFFFFFFF,
+            tsval=_tsval(now),
         )
 
     def _own_slots(
@@ -300,3 +319,8 @@ class Scan:
         rows = self.block.address_rows(np.maximum(slots, 0))
         ours = (us[0] == self.local.high[rows]) & (us[1] == self.local.low[rows]) & (our_port == self.local.port)
         return np.where(ours, slots, -1)
+
+
+def _tsval(now: float) -> int:
+    """The clock of our timestamp options: milliseconds, modulo 2^32."""
+    return int(now * 1000) & 0xFFFFFFFF
