@@ -39,6 +39,7 @@ class Reason(StrEnum):
     TIME_EXCEEDED = "time-exceeded"
     CONFLICT = "conflict"
     NOT_SENT = "not-sent"
+    CANARY_SILENT = "canary-silent"
     INTERRUPTED = "interrupted"
 
 
@@ -134,6 +135,7 @@ class ScanOptions:
     rate: float = 5000.0
     attempts: int = 3
     timeout: float = 1.0
+    confidence: float = 0.999
     max_probes: int = 100_000_000
     seed: int | None = None
 
@@ -224,7 +226,8 @@ class Evidence:
     """The packet that decided, or what stood in its way. Absent fields are None and leave no trace in records.
 
     `ttl` is the received one (IPv6: hop limit), `window` the unscaled TCP window, `flags` tcpdump-like letters in
-    the order S A F R P U, `errno` the symbolic name (`ENETUNREACH`), `note` one sentence for people.
+    the order S A F R P U, `errno` the symbolic name (`ENETUNREACH`), `note` one sentence for people. `p_miss` is the
+    chance that silence is a lost answer, by control probes.
     """
 
     responder: str | None = None
@@ -235,6 +238,7 @@ class Evidence:
     icmp_code: int | None = None
     errno: str | None = None
     note: str | None = None
+    p_miss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +351,11 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The end of a run. `counts` has every State; `sent` are probes on the wire, `received` the valid answers."""
+    """The end of a run. `counts` has every State; `sent` are probes on the wire, `received` the valid answers.
+
+    `p_miss` is the estimated chance that an answer gets lost, by class (`syn-ack`, `reset`), `rate` the packets per
+    second that the path bore, where it was less than the ceiling.
+    """
 
     complete: bool
     exit_code: int
@@ -358,3 +366,5 @@ class Summary:
     duration_s: float
     interrupted: str | None = None
     findings: dict[Outcome, int] = field(default_factory=dict)
+    p_miss: dict[str, float] = field(default_factory=dict)
+    rate: float | None = None

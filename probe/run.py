@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import probe
+from probe.core.ledger import Counters
+from probe.core.loss import estimate
 from probe.core.pace import Pace
 from probe.core.plan import Plan, Scope
-from probe.core.scan import Counters
 from probe.errors import WireError
 from probe.judge import Judge, Tally, exit_code
 from probe.model import Address, Finding, PortKey, Profile, RunInfo, State, Summary, Target, Verdict
@@ -134,6 +135,12 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
         duration_s=clock() - began,
         interrupted=stop.reason or (None if complete else "deadline"),
         findings=dict(ledger.tally.outcomes),
+        p_miss={
+            name: estimate(trials, misses)
+            for name, (trials, misses) in zip(("syn-ack", "reset"), counters.trials, strict=True)
+            if trials
+        },
+        rate=counters.slowest,
     )
     reports.finish(summary)
     for problem in reports.problems:

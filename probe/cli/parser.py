@@ -64,6 +64,9 @@ def _scan(parser: Parser) -> None:
     parser.add_argument("--rate", type=float, help="ceiling in packets per second (default 5000)")
     parser.add_argument("--attempts", type=_whole, help="probes to a port that stays silent (default 3)")
     parser.add_argument("--timeout", metavar="TIME", help="how long each attempt waits: 1s, 300ms (default 1s)")
+    parser.add_argument(
+        "--confidence", type=float, help="how sure the silence of a host must be before it counts (default 0.999)"
+    )
     parser.add_argument("--max-probes", type=_whole, help="how many probes are not too many (default 100 million)")
     parser.add_argument("--seed", type=_whole, help="repeat the probe order of an earlier run")
     parser.add_argument("--no-handshake", action="store_true", help="do not complete handshakes on open ports")

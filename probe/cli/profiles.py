@@ -60,7 +60,7 @@ def _scan_options(options: Namespace, ports: tuple[int, ...]) -> ScanOptions:
     from probe.profile.loader import scan_options
     from probe.profile.schema import ScanModel
 
-    names = ("rate", "attempts", "timeout", "max_probes", "seed")
+    names = ("rate", "attempts", "timeout", "confidence", "max_probes", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     try:
         said = ScanModel.model_validate({**given, "handshake": not options.no_handshake})

@@ -5,14 +5,30 @@ from __future__ import annotations
 import errno as errnos
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import exp
 
 import numpy as np
 
 from probe.core.columns import I64
+from probe.core.ledger import (
+    ANSWERED,
+    ECHOED,
+    ICMP_HARD,
+    ICMP_SOFT,
+    NOT_SENT,
+    OTHER,
+    PLAIN,
+    RESET_SEEN,
+    SYN_ACK_SEEN,
+    IcmpKind,
+)
 from probe.core.plan import join
-from probe.core.scan import ANSWERED, ICMP_HARD, ICMP_SOFT, NOT_SENT, RESET_SEEN, SYN_ACK_SEEN, IcmpKind, Scan
-from probe.core.verdict import HANDSHAKE_CAUSES, ICMP_REASONS, flag_letters, icmp_cause, reset_cause
-from probe.model import Cause, Conversation, Evidence, PortKey, Reason, State, Verdict
+from probe.core.resets import Voice, reset_cause
+from probe.core.scan import Scan
+from probe.core.verdict import HANDSHAKE_CAUSES, ICMP_REASONS, flag_letters, icmp_cause
+from probe.model import Cause, Conversation, Evidence, Handshake, PortKey, Reason, State, Verdict
+
+EVERYWHERE = 20  # ports at least, of which all but a twentieth are open: then a host answers on every port
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +41,19 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What the answers of one address tell about it."""
+    """What the answers of one address tell about it. `everywhere` says so of one that answers on every port."""
 
     live: bool
-    syn_ack_ttls: frozenset[int]
+    voice: Voice
+    everywhere: str | None
 
 
 Judged = tuple[State, Reason, Cause | None, Evidence]
 
 
 class Assessment:
-    """`target_of` names the target of an address row, `conversation_of` what the handshake with a slot brought."""
+    """`target_of` names the target of an address row, `conversation_of` what the handshake with a slot brought.
+    `echoes` has the received TTLs of resets that a row's host surely sent itself, from elsewhere."""
 
     def __init__(
         self,
@@ -43,9 +61,10 @@ class Assessment:
         circumstances: Circumstances,
         target_of: Callable[[int], str],
         conversation_of: Callable[[int], Conversation | None],
+        echoes: Callable[[int], frozenset[int]] = lambda _: frozenset(),
     ) -> None:
         self.scan, self.circumstances = scan, circumstances
-        self.target_of, self.conversation_of = target_of, conversation_of
+        self.target_of, self.conversation_of, self.echoes = target_of, conversation_of, echoes
         self._undecided = (scan.tries < scan.attempts) | scan.waiting()
 
     def verdicts(self) -> Iterator[Verdict]:
@@ -57,22 +76,28 @@ class Assessment:
             name, address = self.target_of(row), self.scan.block.address(row)
             if self.circumstances.interrupted:
                 slots = slots[(self.scan.tries[slots] > 0) | (self.scan.seen[slots] != 0)]
-            for slot, port in zip(slots.tolist(), self.scan.block.port_numbers(slots).tolist(), strict=True):
-                yield self._verdict(name, PortKey(address, "tcp", port), slot, host)
+            believed = self.scan.believed(slots).tolist()
+            ports = self.scan.block.port_numbers(slots).tolist()
+            for slot, port, sure in zip(slots.tolist(), ports, believed, strict=True):
+                yield self._verdict(name, PortKey(address, "tcp", port), slot, host, sure)
 
     def _host(self, row: int, slots: I64) -> Host:
         scan = self.scan
-        seen, ttl = scan.seen[slots], scan.ttl[slots]
-        syn_acks = frozenset(ttl[(seen & ANSWERED) == SYN_ACK_SEEN].tolist())
-        resets = frozenset(ttl[(seen & ANSWERED) == RESET_SEEN].tolist())
-        own_resets = [value for value in resets if reset_cause(value, syn_acks)[0] is not Cause.REJECTED]
+        seen, ttl, look = scan.seen[slots], scan.ttl[slots], scan.look[slots]
+        is_open, is_closed = (seen & ANSWERED) == SYN_ACK_SEEN, (seen & ANSWERED) == RESET_SEEN
+        echoed = is_closed & (look & (ECHOED | PLAIN | OTHER) == ECHOED)
+        voice = Voice(frozenset(ttl[is_open].tolist()), frozenset(ttl[echoed].tolist()) | self.echoes(row))
         own = (int(scan.block.high[row]), int(scan.block.low[row]))
         spoke = any(scan.icmp_kinds[kind].sender == own for kind in np.unique(scan.icmp[slots]).tolist() if kind >= 0)
-        return Host(bool(syn_acks or own_resets or spoke), syn_acks)
+        live = bool(voice.syn_ack_ttls or voice.echo_ttls or spoke)
+        count = int(is_open.sum())
+        everywhere = slots.size >= EVERYWHERE and count >= 0.95 * slots.size
+        note = f"this host answers on {count} of {slots.size} ports: that says nothing of any one of them"
+        return Host(live, voice, note if everywhere else None)
 
-    def _verdict(self, target: str, key: PortKey, slot: int, host: Host) -> Verdict:
+    def _verdict(self, target: str, key: PortKey, slot: int, host: Host, sure: bool) -> Verdict:
         seen = int(self.scan.seen[slot])
-        state, reason, cause, evidence = self._judge(seen, key, slot, host)
+        state, reason, cause, evidence = self._judge(seen, key, slot, host, sure)
         rtt = float(self.scan.rtt[slot])
         return Verdict(
             target=target,
@@ -87,7 +112,7 @@ class Assessment:
             live=host.live,
         )
 
-    def _judge(self, seen: int, key: PortKey, slot: int, host: Host) -> Judged:
+    def _judge(self, seen: int, key: PortKey, slot: int, host: Host, sure: bool) -> Judged:
         if seen & ANSWERED:
             return self._answered(seen, key, slot, host)
         if seen & (ICMP_HARD | ICMP_SOFT):
@@ -95,7 +120,7 @@ class Assessment:
         if seen & NOT_SENT:
             code = int(self.scan.errno[slot])
             return State.UNKNOWN, Reason.NOT_SENT, None, Evidence(errno=errnos.errorcode.get(code, str(code)))
-        return self._silent(slot, host)
+        return self._silent(slot, sure)
 
     def _answered(self, seen: int, key: PortKey, slot: int, host: Host) -> Judged:
         ttl = int(self.scan.ttl[slot])
@@ -106,13 +131,13 @@ class Assessment:
             flags=flag_letters(int(self.scan.flags[slot])),
         )
         if seen & ANSWERED == ANSWERED:
-            return State.UNKNOWN, Reason.CONFLICT, None, _noted(evidence, "both a valid SYN-ACK and a valid reset came")
+            evidence = replace(evidence, note="both a valid SYN-ACK and a valid reset came")
+            return State.UNKNOWN, Reason.CONFLICT, None, evidence
         if seen & SYN_ACK_SEEN:
-            conversation = self.conversation_of(slot)
-            cause = HANDSHAKE_CAUSES[conversation.handshake if conversation else None]
-            return State.OPEN, Reason.SYN_ACK, cause, evidence
-        cause, note = reset_cause(ttl, host.syn_ack_ttls)
-        return State.CLOSED, Reason.RESET, cause, _noted(evidence, note)
+            cause, doubt = _open_cause(self.conversation_of(slot), int(self.scan.window[slot]), host)
+            return State.OPEN, Reason.SYN_ACK, cause, replace(evidence, note=doubt)
+        cause, note = reset_cause(ttl, int(self.scan.look[slot]), host.voice)
+        return State.CLOSED, Reason.RESET, cause, replace(evidence, note=note)
 
     def _icmp(self, kind: IcmpKind, host: Host) -> Judged:
         reason = ICMP_REASONS[kind.version, kind.type, kind.code]
@@ -121,15 +146,32 @@ class Assessment:
             evidence = replace(evidence, responder=str(join(*kind.sender)), ttl=kind.ttl)
         return State.FILTERED, reason, icmp_cause(reason, host.live), evidence
 
-    def _silent(self, slot: int, host: Host) -> Judged:
-        if self.scan.tries[slot] == 0 or (self.circumstances.interrupted and self._undecided[slot]):
-            reason = Reason.INTERRUPTED if self.circumstances.interrupted else Reason.NOT_SENT
-            return State.UNKNOWN, reason, None, Evidence(note="the scan ended before this probe was decided")
-        if self.circumstances.kernel_drops:
-            note = f"our own kernel dropped {self.circumstances.kernel_drops} received packets: silence proves nothing"
-            return State.UNKNOWN, Reason.NO_RESPONSE, None, Evidence(note=note)
-        return State.FILTERED, Reason.NO_RESPONSE, Cause.DROPPED, Evidence()
+    def _silent(self, slot: int, sure: bool) -> Judged:
+        scan = self.scan
+        if self.circumstances.interrupted and (scan.tries[slot] == 0 or self._undecided[slot]):
+            note = "the scan ended before this probe was decided"
+            return State.UNKNOWN, Reason.INTERRUPTED, None, Evidence(note=note)
+        witnesses = scan.confidence is not None and scan.hosts.gives[slot // len(scan.block.ports)] != 0
+        p_miss = float(f"{exp(-float(scan.silence[slot])):.1e}") if witnesses else None
+        if sure:
+            return State.FILTERED, Reason.NO_RESPONSE, Cause.DROPPED, Evidence(p_miss=p_miss)
+        if self._drops() and not witnesses:
+            return State.UNKNOWN, Reason.NO_RESPONSE, None, Evidence(note=f"{self._drops()}: silence proves nothing")
+        if not witnesses:
+            return State.UNKNOWN, Reason.NOT_SENT, None, Evidence(note="the scan ended before this probe was decided")
+        return State.UNKNOWN, Reason.CANARY_SILENT, None, Evidence(p_miss=p_miss, note=self._drops())
+
+    def _drops(self) -> str | None:
+        drops = self.circumstances.kernel_drops
+        return f"our own kernel dropped {drops} received packets" if drops else None
 
 
-def _noted(evidence: Evidence, note: str) -> Evidence:
-    return Evidence(evidence.responder, evidence.ttl, evidence.window, evidence.flags, note=note)
+def _open_cause(conversation: Conversation | None, window: int, host: Host) -> tuple[Cause, str | None]:
+    if host.everywhere:
+        return Cause.UNDETERMINED, host.everywhere
+    if window == 0:  # nft_synproxy and its like open the window once the host behind them has answered
+        if conversation is None:
+            return Cause.HALF_OPEN, "window 0: a SYN proxy answers here, with or without a host behind it"
+        if conversation.handshake is Handshake.MUTE:
+            return Cause.TCPWRAPPED, "window 0, and nobody spoke: a SYN proxy answers here, with no host behind it"
+    return HANDSHAKE_CAUSES[conversation.handshake if conversation else None], None

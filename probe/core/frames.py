@@ -57,6 +57,7 @@ SYN6 = np.dtype(
         *_TCP,
     ]
 )
+_ACK = 16
 _TCP_BYTES = 40  # header and options
 _PSEUDO = 6 + _TCP_BYTES  # the pseudo-header's protocol and length
 
@@ -78,6 +79,8 @@ class Stamp:
     """What differs from probe to probe, one row each: halves of both addresses, ports and sequence number.
 
     `tsval` is the same for the whole batch: a kernel's timestamp clock ticks once a millisecond (RFC 7323 section 5.4).
+    `tos` is the DSCP and ECN byte of each row, `ttl` its TTL or hop limit, where they are not the template's. With
+    `ack` the segment is no SYN but an ACK of that number.
     """
 
     source: Halves
@@ -86,6 +89,9 @@ class Stamp:
     dport: npt.NDArray[np.uint16]
     seq: npt.NDArray[np.uint32]
     tsval: int
+    tos: Bytes | None = None
+    ttl: Bytes | None = None
+    ack: npt.NDArray[np.uint32] | None = None
 
 
 def _bytes(rows: npt.NDArray[np.void]) -> Bytes:
@@ -97,6 +103,8 @@ def _blank(template: bytes, dtype: np.dtype[np.void], stamp: Stamp) -> npt.NDArr
     rows[:] = np.frombuffer(template, dtype)[0]
     rows["sport"], rows["dport"], rows["seq"], rows["tsval"] = stamp.sport, stamp.dport, stamp.seq, stamp.tsval
     rows["checksum"] = 0
+    if stamp.ack is not None:
+        rows["ack"], rows["flags"] = stamp.ack, _ACK
     return rows
 
 
@@ -106,6 +114,10 @@ def syn4(template: bytes, stamp: Stamp) -> npt.NDArray[np.void]:
     source, destination = (half & np.uint64(0xFFFFFFFF) for half in (stamp.source[1], stamp.destination[1]))
     rows["source"], rows["destination"] = source, destination
     rows["id"] = stamp.seq & np.uint32(0xFFFF)  # anything will do for an atomic datagram (RFC 6864 section 4.1)
+    if stamp.tos is not None:
+        rows["tos"] = stamp.tos
+    if stamp.ttl is not None:
+        rows["ttl"] = stamp.ttl
     rows["header_checksum"] = 0
     tcp = _bytes(rows)[:, SYN4.itemsize - _TCP_BYTES :]
     rows["header_checksum"] = fold(sum_words(_bytes(rows)[:, : SYN4.itemsize - _TCP_BYTES]))
@@ -119,6 +131,10 @@ def syn6(template: bytes, stamp: Stamp) -> npt.NDArray[np.void]:
     rows = _blank(template, SYN6, stamp)
     rows["source"] = np.column_stack(stamp.source)
     rows["destination"] = np.column_stack(stamp.destination)
+    if stamp.ttl is not None:
+        rows["hop_limit"] = stamp.ttl
+    if stamp.tos is not None:  # RFC 8200 section 3: version (4 bits), traffic class (8), flow label (20)
+        rows["version_class_flow"] = rows["version_class_flow"] & 0xF00FFFFF | stamp.tos.astype(np.uint32) << 20
     # Both addresses, which the pseudo-header (RFC 8200 section 8.1) wants too, stand right before TCP.
     rows["checksum"] = fold(sum_words(_bytes(rows)[:, 8:]) + np.uint64(_PSEUDO))
     return rows

@@ -12,10 +12,14 @@ class Pace:
     BUCKET_S = 0.005
 
     def __init__(self, rate: float, now: float) -> None:
-        self.rate = rate
-        self._room = max(1.0, rate * self.BUCKET_S)
+        self.limit(rate)
         self._tokens = min(1.0, self._room)
         self._last = now
+
+    def limit(self, rate: float) -> None:
+        """From now on this rate."""
+        self.rate = rate
+        self._room = max(1.0, rate * self.BUCKET_S)
 
     def budget(self, now: float) -> int:
         """Whole packets that may leave at `now` (seconds, monotonic)."""

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from probe.core.columns import I64, MAPPED, U64, Bools, is_mapped
 from probe.model import Address, AddressRange, PortKey, ScanOptions, Target
 
-BLOCK_SLOTS = 1 << 21
+BLOCK_SLOTS = 1 << 20
+PATIENCE = 180.0  # seconds beyond the worst case at the full rate
 _LOW = (1 << 64) - 1
 
 
@@ -157,8 +158,8 @@ class Plan:
 
     @property
     def deadline_s(self) -> float:
-        """When the packet scan is cut off, whatever happens: the worst case and a margin for a machine under load."""
-        return self.most_s * 1.25 + 5
+        """When the packet scan is cut off, whatever happens. A path that bears less than the rate gets some minutes."""
+        return self.most_s * 1.25 + PATIENCE
 
     @property
     def _addresses_per_block(self) -> int:

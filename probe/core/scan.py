@@ -1,180 +1,320 @@
-"""The engine: which probes are due, and what an answer does to its probe. One row of columns per probe of a block.
+"""The engine: which packets are due, and what an answer does to its probe. One row of columns per probe of a block.
 
 Theory of operation. A probe is sent, and sent again with the same tuple and sequence number, until something answers it
-or its attempts are used up; each attempt waits `timeout`. All attempts wait equally long, so those in flight form a
-queue that is sorted by itself: no heap, no timer per probe. Silence is the absence of any other bit in `seen`, which
-is why nothing is forgotten and a late answer counts as long as the scan lasts.
+or until its silence is proof. Each attempt waits `timeout`, so those in flight form a queue that is sorted by itself:
+no heap, no timer per probe. Silence is the absence of any other bit in `seen`, so nothing is forgotten, and a late
+answer counts as long as the scan lasts.
+
+What silence proves is a sum: each attempt adds -ln(p), where p is the chance that the answer of a port which does
+answer got lost at that moment (see `loss`). It is enough when the chance that any silent port of the host is a lost
+answer has come below 1 - `confidence`; a host that never answers anything has only its attempts. Before the silence of
+a host is believed, its canaries are asked a last time (see `closing`).
 
 The caller owns clock and wire:  due -> frames -> (send) -> sent | failed;  receive;  until `done`.
 """
 
 from __future__ import annotations
 
+import errno as errnos
+import heapq
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
-import numpy.typing as npt
 
-from probe.core import frames as f
-from probe.core.columns import I64, U64, Bools, Halves
-from probe.core.fragments import Fragments
-from probe.core.keyed import Permutation, key_from_seed, siphash24
-from probe.core.plan import Block, is_ipv4
-from probe.core.replies import RST, Batch, IcmpErrors, TcpReplies, parse
-from probe.core.validity import acceptable
-from probe.core.verdict import ICMP_REASONS, SOFT
+from probe.core.closing import Closing
+from probe.core.columns import I64, Bools
+from probe.core.controls import Controls, Trial
+from probe.core.govern import Governor
+from probe.core.hosts import RESET, SYN_ACK, Hosts
+from probe.core.lanes import RUN, Lanes
+from probe.core.ledger import CONTROL, ENVOY, ICMP_SOFT, LOOK, NOT_SENT, SETTLED, Heard, Ledger, slots_of, tsval
+from probe.core.looks import Looks
+from probe.core.loss import WINDOW, Window
+from probe.core.order import Order
+from probe.core.replies import Batch
 
-SYN_ACK_SEEN, RESET_SEEN, ICMP_HARD, ICMP_SOFT, NOT_SENT = 1, 2, 4, 8, 16
-ANSWERED = SYN_ACK_SEEN | RESET_SEEN
-SETTLED = ANSWERED | ICMP_HARD | NOT_SENT  # nothing is gained by asking again
 LINGER = 0.1  # seconds to wait for a contradiction after the last probe was answered
-MOST_ICMP_KINDS = 1 << 16  # distinct IcmpKinds kept by name: a target that forges senders must not fill memory
+MOST_TRIES = 30  # where the path loses so much that this is not enough, silence stays unknown
+PATIENCE = 5.0  # seconds that a silent host or our own failing sends are borne; at least four timeouts
+HASTE = 0.25  # seconds at least for an answer that is expected
+SPREAD = 10  # parts into which the second question to a host without a voice is spread
+RULES = (errnos.EPERM, errnos.EACCES)  # a local rule's word does not change by waiting
+NOTHING: I64 = np.empty(0, np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
-    """Our side: the source address for each address row (halves), and the reserved source port."""
+@dataclass
+class Scan(Ledger):
+    """All probes of one block. `confidence` is that in the silence of a host; None counts attempts and nothing else.
 
-    high: U64
-    low: U64
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class IcmpKind:
-    """Who said what, and how it arrived; shared by all probes that got the same answer.
-
-    `sender` is None past MOST_ICMP_KINDS: the answer counts, only its sender is forgotten.
+    `ceiling` is the rate that the caller keeps (packets per second), `first` are ports that probably answer.
     """
 
-    sender: tuple[int, int] | None
-    version: int
-    type: int
-    code: int
-    ttl: int
-
-
-@dataclass
-class Counters:
-    """Packets sent, probes answered by TCP, and packets to our port that failed validation."""
-
-    sent: int = 0
-    received: int = 0
-    forged: int = 0
-
-
-@dataclass
-class Scan:
-    """All probes of one block. Columns are indexed by slot; times are seconds on the caller's clock."""
-
-    block: Block
-    local: Local
-    templates: f.Templates
-    seed: int
     attempts: int
     timeout: float
-    counters: Counters = field(default_factory=Counters)
+    confidence: float | None = None
+    second_look: bool = False
+    ceiling: float = 1e9
+    first: Sequence[int] = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         slots = self.block.slots
-        self.seen = np.zeros(slots, np.uint8)
-        self.tries = np.zeros(slots, np.uint8)
-        self.sent_at = np.zeros(slots, np.float64)
-        self.first_tsval = np.zeros(slots, np.uint32)
-        self.rtt = np.full(slots, np.nan, np.float32)
-        self.ttl = np.zeros(slots, np.uint8)
-        self.window = np.zeros(slots, np.uint16)
-        self.flags = np.zeros(slots, np.uint8)
-        self.icmp = np.full(slots, -1, np.int32)
-        self.errno = np.zeros(slots, np.int16)
-        self.icmp_kinds: list[IcmpKind] = []
-        self._kind_index: dict[IcmpKind, int] = {}
-        self._order = Permutation(slots, key_from_seed(self.seed, "order"))
-        self._cookie_key = key_from_seed(self.seed, "cookie")
-        self._fresh = 0
+        self.silence = np.zeros(slots, np.float32)
+        self.quiet = np.zeros(slots, np.uint8)  # attempts whose wait ended in silence
+        self.refused = np.zeros(slots, np.uint8)  # times the local machine would not send it
+        self.most_tries = MOST_TRIES if self.confidence is not None else self.attempts
+        self.hosts = Hosts(self.block)
+        self.governor = Governor(self.ceiling)
+        self.controls = Controls(self.hosts, len(self.block.ports), self.seed, self.counters.trials)
+        self.lanes = Lanes(self.hosts, max(4 * self.timeout, PATIENCE))
+        self.looks = Looks(self)
+        self._order = Order(self.block, self.seed, self.first if self.confidence is not None else None)
         self._unsettled = slots
         self._spent = 0  # attempts made at unsettled probes
         self._last_settled = -LINGER
-        self._flying: deque[tuple[float, I64]] = deque()
+        self._longest_rtt = 0.0
+        self._now = 0.0
+        self._window = Window(-1.0, -1)
+        self._flying: deque[tuple[float, I64, Window]] = deque()
+        self._hasty: deque[tuple[float, I64, Window]] = deque()  # attempts beyond `attempts`
         self._again: deque[I64] = deque()
-        self._fragments = Fragments(self._asked)
+        self._later: list[tuple[float, int, I64]] = []
+        self._serial = count()
+        self._closing = Closing(self)
 
-    # --- sending -------------------------------------------------------------------------------------------------
+    # --- what is due ---------------------------------------------------------------------------------------------
+
+    def due(self, now: float, budget: int) -> I64:
+        """At most `budget` tickets to send now: envoys and control probes, those that were silent, then fresh ones in
+        the seeded order, then second looks."""
+        self.on_time(now)
+        room, chosen = budget, []
+        for choose in (self._envoys, self._companions, self._asked_again, self._asked_first):
+            chosen.append(choose(room))
+            room -= chosen[-1].size
+        asked = np.concatenate(chosen[2:])
+        if self.confidence is not None and asked.size:
+            self.controls.accompany(asked, self._unsettled, self._trying())
+        if not asked.size:
+            chosen.append(self.looks.due(room))
+        return np.concatenate(chosen)
+
+    def _envoys(self, room: int) -> I64:
+        for row in self.lanes.envoys_to(self._now):
+            self._closing.envoys.append(self.controls.envoys(row) | ENVOY)
+        return _take(self._closing.envoys, room)
+
+    def _companions(self, room: int) -> I64:
+        return self.controls.companions(room, self._now)
+
+    def _asked_again(self, room: int) -> I64:
+        chosen = [self.lanes.take(self._now, room)]
+        chosen[0] = chosen[0][self.seen[chosen[0]] & SETTLED == 0]
+        room -= chosen[0].size
+        while self._again and room > 0:
+            slots = self._again.popleft()
+            slots = self._divert(slots[self.seen[slots] & SETTLED == 0])
+            if slots.size > room:
+                self._again.appendleft(slots[room:])
+            chosen.append(slots[:room])
+            room -= chosen[-1].size
+        return np.concatenate(chosen)
+
+    def _asked_first(self, room: int) -> I64:
+        if self._unsettled == 0:
+            self._order.finish()
+        chosen = [NOTHING]
+        while room > 0 and self._order.left:  # excluded addresses cost no budget, hence no time
+            held = self._order.held_until(self.settled)
+            if held is not None and self._now < held:
+                break
+            slots = self._order.take(room, self._now, self.settled)
+            chosen.append(self._divert(slots[self.seen[slots] & SETTLED == 0]))
+            room -= chosen[-1].size
+        return np.concatenate(chosen)
+
+    def _divert(self, slots: I64) -> I64:
+        return self.lanes.divert(slots, self.block.address_rows(slots))
+
+    def _trying(self) -> bool:
+        return self.governor.trying or bool(self.lanes.by_row)
 
     def exclude(self, address_rows: I64, errno: int) -> None:
         """These addresses cannot be reached from here at all; called before anything is sent."""
         width = len(self.block.ports)
-        self.failed((address_rows[:, None] * width + np.arange(width)).ravel(), errno)
+        self._cannot_send((address_rows[:, None] * width + np.arange(width)).ravel(), errno)
 
-    def on_time(self, now: float) -> None:
-        """Move the probes whose wait is over: back to the queue if an attempt is left, else to rest."""
-        if self._unsettled == 0 and now >= self._last_settled + LINGER:
-            self._flying.clear()
-        while self._flying and self._flying[0][0] <= now:
-            slots = self._flying.popleft()[1]
-            again = slots[(self.seen[slots] & SETTLED == 0) & (self.tries[slots] < self.attempts)]
-            if again.size:
-                self._again.append(again)
-
-    def due(self, now: float, budget: int) -> I64:
-        """At most `budget` slots to send now: those that were silent first, then fresh ones in the seeded order."""
-        self.on_time(now)
-        chosen: list[I64] = []
-        while self._again and budget > 0:
-            slots = self._again.popleft()
-            slots = slots[self.seen[slots] & SETTLED == 0]
-            if slots.size > budget:
-                self._again.appendleft(slots[budget:])
-            chosen.append(slots[:budget])
-            budget -= chosen[-1].size
-        if self._unsettled == 0:
-            self._fresh = self.block.slots
-        while budget > 0 and self._fresh < self.block.slots:  # excluded addresses cost no budget, hence no time
-            fresh = self._order[self._fresh : self._fresh + budget]
-            self._fresh += fresh.size
-            chosen.append(fresh[self.seen[fresh] & SETTLED == 0])
-            budget -= chosen[-1].size
-        return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
-
-    def frames(self, slots: I64, now: float) -> list[tuple[I64, npt.NDArray[np.void]]]:
-        """The SYNs of these slots as (slots, rows) per family, each row one packet from the IP header on."""
-        high, _ = self._addresses(slots)
-        four = is_ipv4(high, self._addresses(slots)[1])
-        parts = []
-        for chosen, stamp, template in (
-            (slots[four], f.syn4, self.templates.ipv4),
-            (slots[~four], f.syn6, self.templates.ipv6),
-        ):
-            if chosen.size:
-                parts.append((chosen, stamp(template, self._stamp(chosen, now))))
-        return parts
-
-    def sent(self, slots: I64, now: float) -> None:
-        """These left the machine at `now`; their wait begins."""
+    def ask_again(self, slots: I64) -> None:
+        """Their silence is not proof yet."""
         if slots.size:
-            self.first_tsval[slots[self.tries[slots] == 0]] = _tsval(now)
+            self._again.append(slots)
+
+    # --- what was sent -------------------------------------------------------------------------------------------
+
+    def sent(self, tickets: I64, now: float) -> None:
+        """These left the machine at `now`; their wait begins."""
+        if not tickets.size:
+            return
+        self.counters.sent += tickets.size
+        self.governor.sent(tickets.size, now)
+        if self.governor.rate < self.ceiling:
+            self.counters.slowest = min(self.counters.slowest or self.ceiling, self.governor.rate)
+        slots, asked = slots_of(tickets), tickets < LOOK
+        self._sent_probes(slots[asked], now)
+        if not asked.all():
+            self.looks.sent(slots[tickets & LOOK != 0], now, self.wait)
+            self._sent_controls(tickets[tickets & CONTROL != 0], now)
+
+    def _sent_probes(self, slots: I64, now: float) -> None:
+        if slots.size:
+            self.first_tsval[slots[self.tries[slots] == 0]] = tsval(now)
             self.sent_at[slots] = now
             self.tries[slots] += 1
-            self.counters.sent += slots.size
             self._spent += slots.size
-            self._flying.append((now + self.timeout, slots))
+            extra = self.quiet[slots] >= self.attempts
+            for waiting, chosen, wait in (
+                (self._flying, slots[~extra], self.timeout),
+                (self._hasty, slots[extra], self.wait),
+            ):
+                if chosen.size:
+                    waiting.append((now + wait, chosen, self._window_at(now)))
 
-    def failed(self, slots: I64, errno: int) -> None:
-        """The local machine would not send these: that is no verdict about the port."""
-        self._mark(slots, NOT_SENT, self._last_settled)
+    def _sent_controls(self, tickets: I64, now: float) -> None:
+        slots, alone = slots_of(tickets), tickets & ENVOY != 0
+        self.controls.sent(slots[alone], now, self.wait)
+        company = slots[~alone]
+        own = self.lanes.special[self.block.address_rows(company)]
+        self.controls.sent(company[~own], now, self.wait, self._window_at(now), self.governor)
+        for slot in company[own].tolist():
+            governor = self.lanes.governor(slot // len(self.block.ports))
+            self.controls.sent(np.array([slot]), now, self.wait, None, governor)
+
+    def _window_at(self, now: float) -> Window:
+        if now - self._window.opened >= WINDOW or self._window.regime != self.governor.regime:
+            self._window = Window(now, self.governor.regime)
+        return self._window
+
+    def failed(self, tickets: I64, errno: int, now: float) -> None:
+        """The local machine would not send these: no verdict about the port. It is tried again, for some time."""
+        slots = slots_of(tickets[tickets < LOOK])
+        self.refused[slots] += 1
+        rest = max(self.timeout, 0.1)
+        most = self.attempts if errno in RULES else max(self.attempts, min(250, int(PATIENCE / rest) + 1))
+        final = self.refused[slots] >= most
+        self._cannot_send(slots[final], errno)
+        if not final.all():
+            self._postpone(now + rest, slots[~final])
+
+    def _cannot_send(self, slots: I64, errno: int) -> None:
+        self.mark(slots, NOT_SENT, self._last_settled)
         self.errno[slots] = errno
+
+    def _postpone(self, time: float, slots: I64) -> None:
+        heapq.heappush(self._later, (time, next(self._serial), slots))
+
+    # --- time passes ---------------------------------------------------------------------------------------------
+
+    def on_time(self, now: float) -> None:
+        """Move the probes whose wait is over: back to the queue while their silence is no proof, else to rest."""
+        self._now = now
+        for trial in self.controls.resolve(now):
+            self._judge_path(trial, now)
+        self.looks.on_time(now)
+        while self._later and self._later[0][0] <= now:
+            self._again.append(heapq.heappop(self._later)[2])
+        self._again.extend(self.lanes.on_time(now))
+        if self._unsettled == 0 and now >= self._last_settled + LINGER:
+            self._flying.clear()
+            self._hasty.clear()
+        for waiting in (self._flying, self._hasty):
+            while waiting and self._ripe(*waiting[0], now):
+                _, slots, window = waiting.popleft()
+                self._wait_over(slots[self.seen[slots] & SETTLED == 0], window, now)
+        if self._idle():
+            self._closing.step(now)
+
+    @staticmethod
+    def _ripe(expiry: float, _slots: I64, window: Window, now: float) -> bool:
+        """The wait is over, and it is known what became of the control probes that left with it."""
+        return expiry <= now and (not window.unresolved or window.ripe <= now)
+
+    def _wait_over(self, slots: I64, window: Window, now: float) -> None:
+        rows = self.block.address_rows(slots)
+        if self.confidence is not None:
+            self.silence[slots] -= np.log(self.controls.losses.p_miss(window, rows)).astype(np.float32)
+        if not window.void:
+            self.quiet[slots] += 1
+        enough = (self.quiet[slots] >= self.attempts) & self.weighs_enough(slots, rows)
+        again = slots[~enough & (self.tries[slots] < self.most_tries)]
+        voiceless = (self.hosts.gives[self.block.address_rows(again)] == 0) & (self.tries[again] == 1)
+        if self.confidence is None or len(self.block.ports) < SPREAD or not voiceless.any():
+            self.ask_again(again)
+            return
+        # Who has said nothing yet may be behind a policer, which lets little of a burst through: ask it in no burst.
+        self.ask_again(again[~voiceless])
+        for part, some in enumerate(np.array_split(again[voiceless], SPREAD)):
+            if some.size:
+                self._postpone(now + part * self.timeout / 2 / SPREAD, some)
+
+    def weighs_enough(self, slots: I64, rows: I64) -> Bools:
+        """Whether no further attempt could make their silence weightier, or need make it so."""
+        if self.confidence is None:
+            return np.ones(slots.size, np.bool_)
+        needed = np.log(np.maximum(self.hosts.unsettled[rows], 1) / (1 - self.confidence))
+        moot = (self.hosts.gives[rows] == 0) | (self.seen[slots] & ICMP_SOFT != 0) | self.lanes.given_up[rows]
+        enough: Bools = moot | (self.silence[slots] >= needed)
+        return enough
+
+    def believed(self, slots: I64) -> Bools:
+        """Of silent slots, whether it is proof: enough of it, and witnessed by answers that came later."""
+        rows = self.block.address_rows(slots)
+        weighed = self.weighs_enough(slots, rows) & ~self.lanes.given_up[rows]
+        mute = (self.hosts.gives[rows] == 0) | (self.seen[slots] & ICMP_SOFT != 0)
+        witnessed = mute | self._closing.witnessed(slots, rows) if self.confidence is not None else True
+        believed: Bools = (self.quiet[slots] >= self.attempts) & weighed & witnessed
+        return believed
+
+    def lost(self, now: float) -> None:
+        """Our own kernel dropped packets: what is silent now may have answered."""
+        self._window_at(now).void = True
+        for _, _, window in (*self._flying, *self._hasty):
+            window.void = True
 
     def next_deadline(self) -> float | None:
         """When something becomes due by waiting; None if something is due now or nothing is left."""
-        if self._again or self._fresh < self.block.slots or not self._flying:
+        held = self._order.held_until(self.settled) if self._order.left else None
+        if self._again or self._closing.envoys or self.looks.waiting or (self._order.left and held is None):
             return None
-        lingering = self._last_settled + LINGER if self._unsettled == 0 else self._flying[0][0]
-        return min(lingering, self._flying[0][0])
+        times = [held, self.looks.next_time(), self.lanes.next_time(self._now), self.controls.next_expiry()]
+        times.append(self._later[0][0] if self._later else None)
+        for waiting in (self._flying, self._hasty):
+            if waiting:
+                expiry, _, window = waiting[0]
+                times.append(max(expiry, window.ripe) if window.unresolved else expiry)
+                times.append(self._last_settled + LINGER if self._unsettled == 0 else None)
+        return min((time for time in times if time is not None), default=None)
+
+    def _idle(self) -> bool:
+        waiting = self._again or self._later or self._flying or self._hasty or self._closing.envoys
+        asking = self._unsettled > 0 and (self._order.left or self.lanes.busy)
+        return not waiting and not asking and self.looks.over()
+
+    @property
+    def rate(self) -> float:
+        """Packets per second that the path bears."""
+        return self.governor.rate
+
+    @property
+    def wait(self) -> float:
+        """Seconds for an answer where one is expected, by the longest that it took so far."""
+        return min(self.timeout, max(HASTE, 4 * self._longest_rtt))
 
     @property
     def done(self) -> bool:
-        return self._fresh >= self.block.slots and not self._flying and not self._again
+        return self._idle() and (self._closing.over or self._unsettled == 0)
 
     @property
     def settled(self) -> int:
@@ -184,143 +324,75 @@ class Scan:
     @property
     def remaining(self) -> int:
         """How many packets are still to be sent if nothing more is answered. Kept up to date, not counted."""
-        return self._unsettled * self.attempts - self._spent
+        return max(0, self._unsettled * self.attempts - self._spent)
 
     def waiting(self) -> Bools:
         """One bool per slot: the wait of its latest attempt is not over, so its silence says nothing yet."""
         waiting = np.zeros(self.block.slots, np.bool_)
-        for _, slots in self._flying:
+        for _, slots, _ in (*self._flying, *self._hasty):
             waiting[slots] = True
         return waiting
 
-    def _mark(self, slots: I64, bit: int, now: float) -> None:
-        """Set a bit of distinct slots, and count those that it settles."""
-        before = self.seen[slots]
-        self.seen[slots] = before | np.uint8(bit)
-        newly = slots[before & SETTLED == 0] if bit & SETTLED else slots[:0]
-        if newly.size:
-            self._unsettled -= newly.size
-            self._spent -= int(self.tries[newly].sum())
-            self._last_settled = now
+    def settled_now(self, slots: I64, now: float) -> None:
+        self._unsettled -= slots.size
+        self._spent -= int(self.tries[slots].sum())
+        self._last_settled = now
+        self.hosts.settled(slots)
 
-    # --- receiving -----------------------------------------------------------------------------------------------
+    # --- what comes back -----------------------------------------------------------------------------------------
 
     def receive(self, batch: Batch, now: float) -> I64:
         """Validate and enter a batch; returns the slots that became open by it."""
-        parsed = parse(self._fragments.join(batch, now))
-        self.counters.forged += parsed.malformed
-        self._receive_icmp(parsed.icmp, now)
-        return self._receive_tcp(parsed.tcp, now)
+        heard = self.hear(batch, now)
+        fresh = np.concatenate([heard.opened, heard.closed])
+        if fresh.size:
+            self._longest_rtt = max(self._longest_rtt, float((now - self.sent_at[fresh]).max()))
+        if self.second_look:
+            self.looks.want(heard.closed)
+        if self.confidence is not None:
+            self._enter_controls(heard, now)
+        return heard.opened
 
-    def _receive_tcp(self, replies: TcpReplies, now: float) -> I64:
-        slots = self._own_slots(replies.source, replies.destination, replies.sport, replies.dport)
-        valid = slots >= 0
-        valid[valid] = self.tries[slots[valid]] > 0
-        valid[valid] = self._acceptable(replies, valid, slots[valid], now)
-        self.counters.forged += int((~valid & (replies.dport == self.local.port)).sum())
-        rows = np.flatnonzero(valid)
-        reset = replies.flags[rows] & RST != 0
-        before = self.seen[slots[rows]]
-        first = rows[(before & ANSWERED) == 0]
-        self._enter_first(slots, replies, first, now)
-        opened = np.unique(slots[rows[~reset & (before & SYN_ACK_SEEN == 0)]])
-        self._mark(opened, SYN_ACK_SEEN, now)
-        self._mark(np.unique(slots[rows[reset]]), RESET_SEEN, now)
-        return opened
+    def _enter_controls(self, heard: Heard, now: float) -> None:
+        self.hosts.answered(SYN_ACK, heard.opened)
+        self.hosts.answered(RESET, heard.closed)
+        for trial in self.controls.heard(SYN_ACK, heard.syn_acks, heard.echoes, now):
+            self._hit(trial)
+        for trial in self.controls.heard(RESET, heard.resets, np.zeros(heard.resets.size, np.uint32), now):
+            self._hit(trial)
 
-    def _acceptable(self, replies: TcpReplies, rows: Bools, slots: I64, now: float) -> Bools:
-        return acceptable(
-            replies.flags[rows],
-            replies.ack[rows],
-            replies.tsecr[rows],
-            replies.has_timestamp[rows],
-            cookie=self.cookies(slots),
-            since=self.first_tsval[slots],
-            until=_tsval(now),
-        )
+    def _hit(self, trial: Trial) -> None:
+        if self.lanes.lighten(trial.row):
+            # Dark under our traffic, and answering as soon as it ceased: that was too much for somebody.
+            (self.lanes.governor(trial.row) or self.governor).overloaded()
 
-    def _enter_first(self, slots: I64, replies: TcpReplies, rows: I64, now: float) -> None:
-        # Two answers to one probe in the same batch: only np.unique tells which came first.
-        fresh, index = np.unique(slots[rows], return_index=True)
-        rows = rows[index]
-        self.counters.received += fresh.size
-        self.ttl[fresh], self.window[fresh] = replies.ttl[rows], replies.window[rows]
-        self.flags[fresh] = replies.flags[rows]
-        # Karn's algorithm (RFC 6298 section 3): which attempt a reply answers is unknown once there were two.
-        once = fresh[self.tries[fresh] == 1]
-        self.rtt[once] = now - self.sent_at[once]
-
-    def _receive_icmp(self, errors: IcmpErrors, now: float) -> None:
-        slots = self._own_slots(errors.destination, errors.source, errors.dport, errors.sport)
-        valid = slots >= 0
-        valid[valid] = errors.seq[valid] == self.cookies(slots[valid])
-        valid[valid] = self.tries[slots[valid]] > 0
-        self.counters.forged += int((~valid & (errors.sport == self.local.port)).sum())
-        for row in np.flatnonzero(valid):
-            self._enter_icmp(int(slots[row]), errors, row, now)
-
-    def _enter_icmp(self, slot: int, errors: IcmpErrors, row: np.int64, now: float) -> None:
-        kind = IcmpKind(
-            (int(errors.sender[0][row]), int(errors.sender[1][row])),
-            int(errors.version[row]),
-            int(errors.type[row]),
-            int(errors.code[row]),
-            int(errors.ttl[row]),
-        )
-        reason = ICMP_REASONS.get((kind.version, kind.type, kind.code))
-        if reason is None:
+    def _judge_path(self, trial: Trial, now: float) -> None:
+        if trial.governor:
+            trial.governor.trial(bool(trial.hit), trial.regime)
+        row = trial.row
+        if trial.hit:
             return
-        if kind not in self._kind_index and len(self.icmp_kinds) >= MOST_ICMP_KINDS:
-            kind = IcmpKind(None, kind.version, kind.type, kind.code, 0)
-        if kind not in self._kind_index:
-            self._kind_index[kind] = len(self.icmp_kinds)
-            self.icmp_kinds.append(kind)
-        hard = reason not in SOFT
-        if self.icmp[slot] < 0 or (hard and not self.seen[slot] & ICMP_HARD):
-            self.icmp[slot] = self._kind_index[kind]
-        self._mark(np.array([slot]), ICMP_HARD if hard else ICMP_SOFT, now)
+        if self.hosts.silent_run[row] >= RUN and self.hosts.last_good[row].max() < trial.left_at:
+            self.lanes.darken(row, now)
+        elif trial.window and self._stands_out(row, trial):
+            share = 1 - self.hosts.misses[row, trial.kind] / self.hosts.trials[row, trial.kind]
+            rate = self.governor.rate * self.hosts.unsettled[row] / max(1, self._unsettled)
+            self.lanes.slow(row, max(5.0, float(rate) * share), self.ceiling, now)
 
-    # --- both ----------------------------------------------------------------------------------------------------
-
-    def cookies(self, slots: I64) -> npt.NDArray[np.uint32]:
-        """The initial sequence number of each slot: a keyed hash of its tuple, so a reply proves it saw the probe."""
-        high, low = self._addresses(slots)
-        ports = self.block.port_numbers(slots).astype(np.uint64) | np.uint64(self.local.port << 16)
-        return siphash24(self._cookie_key, [high, low, ports]).astype(np.uint32)
-
-    def _asked(self, address: Halves) -> Bools:
-        """One bool per address: it is one of the block's."""
-        return self.block.find(*address, np.full(len(address[0]), self.block.ports[0])) >= 0
-
-    def _addresses(self, slots: I64) -> tuple[U64, U64]:
-        rows = self.block.address_rows(slots)
-        return self.block.high[rows], self.block.low[rows]
-
-    def _stamp(self, slots: I64, now: float) -> f.Stamp:
-        rows = self.block.address_rows(slots)
-        return f.Stamp(
-            source=(self.local.high[rows], self.local.low[rows]),
-            destination=(self.block.high[rows], self.block.low[rows]),
-            sport=self.local.port,
-            dport=self.block.port_numbers(slots),
-            seq=self.cookies(slots),
-            tsval=_tsval(now),
-        )
-
-    def _own_slots(
-        self,
-        peer: tuple[U64, U64],
-        us: tuple[U64, U64],
-        peer_port: npt.NDArray[np.uint16],
-        our_port: npt.NDArray[np.uint16],
-    ) -> I64:
-        """The slot of each tuple, -1 where it is not one that we sent from."""
-        slots = self.block.find(peer[0], peer[1], peer_port)
-        rows = self.block.address_rows(np.maximum(slots, 0))
-        ours = (us[0] == self.local.high[rows]) & (us[1] == self.local.low[rows]) & (our_port == self.local.port)
-        return np.where(ours, slots, -1)
+    def _stands_out(self, row: int, trial: Trial) -> bool:
+        """Whether this host loses much more than the others do."""
+        trials, misses = int(self.hosts.trials[row, trial.kind]), int(self.hosts.misses[row, trial.kind])
+        overall = self.controls.losses.overall(trial.kind) or 0.0
+        return len(self.hosts.gives) > 1 and trials >= 8 and misses > 4 + 2 * overall * trials
 
 
-def _tsval(now: float) -> int:
-    """The clock of our timestamp options: milliseconds, modulo 2^32."""
-    return int(now * 1000) & 0xFFFFFFFF
+def _take(queue: deque[I64], room: int) -> I64:
+    """At most `room` from the front."""
+    chosen = [NOTHING]
+    while queue and room > 0:
+        tickets = queue.popleft()
+        if tickets.size > room:
+            queue.appendleft(tickets[room:])
+        chosen.append(tickets[:room])
+        room -= chosen[-1].size
+    return np.concatenate(chosen)

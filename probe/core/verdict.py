@@ -58,28 +58,6 @@ def icmp_cause(reason: Reason, live: bool) -> Cause:
     return Cause.REJECTED if reason not in SOFT or live else Cause.UNREACHABLE
 
 
-def reset_cause(ttl: int, syn_ack_ttls: frozenset[int]) -> tuple[Cause, str]:
-    """Who sent a reset with this TTL, given those of the host's SYN-ACKs; and the reason in words.
-
-    Packets of one host arrive with one TTL. Another TTL is another sender; the same TTL is the host, or a rule on it.
-    """
-    if not syn_ack_ttls:
-        return Cause.UNDETERMINED, "no SYN-ACK of this host to compare the TTL with"
-    if ttl in syn_ack_ttls:
-        return Cause.UNDETERMINED, "as this host's SYN-ACKs: sent by the host itself, or by a rule on it"
-    if len(syn_ack_ttls) > 1:
-        seen = ", ".join(map(str, sorted(syn_ack_ttls)))
-        return Cause.UNDETERMINED, f"this address answers with TTLs {seen}: its ports are on several hosts"
-    (usual,) = syn_ack_ttls
-    return Cause.REJECTED, f"this host answers with {usual}: {_whereabouts(ttl - usual)}"
-
-
-def _whereabouts(nearer: int) -> str:
-    if 0 < nearer < 32:  # initial TTLs in use are 32 or more apart (64, 128, 255), so a small difference counts hops
-        return f"sent on the way, {nearer} hop{'s' * (nearer > 1)} nearer"
-    return "sent by something else in its name"
-
-
 def flag_letters(flags: int) -> str:
     """TCP flags in the order S A F R P U: `SA`, `AR`."""
     return "".join(letter for letter, bit in zip("SAFRPU", (2, 16, 1, 4, 8, 32), strict=True) if flags & bit)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from probe.core.ledger import Counters
 from probe.core.pace import Pace
 from probe.core.plan import Plan, Scope
-from probe.core.scan import Counters
 from probe.model import Address, PortKey
 from probe.net.handshakes import Handshakes
 

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable
 
 from probe.core.columns import I64
+from probe.core.driver import Driver
 from probe.core.pace import Pace
-from probe.core.scan import Scan
 from probe.net.wire import Wire
 
 TURN = 0.001  # seconds between two turns while there is something to send
+LOOK_AT_DROPS = 0.02  # seconds from one look at the kernel's drop counter to the next
 IDLE = 0.1  # seconds between two turns while everything waits for answers
 
 
@@ -38,8 +39,25 @@ class Readable:
             timer.cancel()
 
 
+class Losses:
+    """Tells the scan when our own kernel had to drop what it received."""
+
+    def __init__(self, scan: Driver, wire: Wire) -> None:
+        self._scan, self._wire = scan, wire
+        self._drops, self._next = wire.drops(), 0.0
+
+    def watch(self, now: float) -> None:
+        if now < self._next:
+            return
+        self._next = now + LOOK_AT_DROPS
+        drops = self._wire.drops()
+        if drops != self._drops:
+            self._drops = drops
+            self._scan.lost(now)
+
+
 async def pump(
-    scan: Scan,
+    scan: Driver,
     wire: Wire,
     pace: Pace,
     *,
@@ -49,28 +67,31 @@ async def pump(
 ) -> None:
     """Drive `scan` until it is done or `may_go_on(now)` is false. `on_open` gets slots that just became open."""
     clock = asyncio.get_running_loop().time
+    ceiling, losses = pace.rate, Losses(scan, wire)
     with Readable(wire) as readable:
         while not scan.done and may_go_on(clock()):
+            pace.limit(min(ceiling, scan.rate))
             sent = _send(scan, wire, pace, clock())
             received = _receive(scan, wire, clock(), on_open)
+            losses.watch(clock())
             scan.on_time(clock())
             on_turn(clock())
             await readable.wait(0 if received else _rest(scan, pace, clock(), sent))
 
 
-def _send(scan: Scan, wire: Wire, pace: Pace, now: float) -> int:
+def _send(scan: Driver, wire: Wire, pace: Pace, now: float) -> int:
     slots = scan.due(now, pace.budget(now))
     for part, rows in scan.frames(slots, now):
         report = wire.send(rows)
         for errno, failed in report.failed.items():
-            scan.failed(part[failed], errno)
+            scan.failed(part[failed], errno, now)
         left = part[report.rows(len(part))]
         scan.sent(left, now)
         pace.spend(left.size)
     return slots.size
 
 
-def _receive(scan: Scan, wire: Wire, now: float, on_open: Callable[[I64], None]) -> bool:
+def _receive(scan: Driver, wire: Wire, now: float, on_open: Callable[[I64], None]) -> bool:
     batch = wire.receive()
     if batch is None:
         return False
@@ -80,7 +101,7 @@ def _receive(scan: Scan, wire: Wire, now: float, on_open: Callable[[I64], None])
     return True
 
 
-def _rest(scan: Scan, pace: Pace, now: float, sent: int) -> float:
+def _rest(scan: Driver, pace: Pace, now: float, sent: int) -> float:
     """How long nothing needs to be done unless a packet comes."""
     if sent:
         return TURN

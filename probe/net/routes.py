@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from probe.core.columns import I64
+from probe.core.ledger import Local
 from probe.core.plan import Block, split
-from probe.core.scan import Local
 from probe.model import Address
 
 

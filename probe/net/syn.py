@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from probe.core.assess import Assessment, Circumstances
 from probe.core.columns import I64
+from probe.core.echo import EchoControl
 from probe.core.plan import Block
 from probe.core.scan import Scan
 from probe.model import Conversation, Verdict
@@ -15,6 +16,9 @@ from probe.net.pump import pump
 from probe.net.raw import open_wire
 from probe.net.routes import ReservedPort, local_side
 from probe.net.wire import Scoped
+
+# Where servers usually are, so that a host shows early which answers it gives.
+LIKELY_OPEN = (80, 443, 22, 25, 53, 8080, 445, 3389, 21, 23, 110, 143, 3306, 5432, 8443, 993)
 
 
 class SynScan:
@@ -40,7 +44,8 @@ class SynScan:
             scan = self._prepare(block, orders)
             await self._pump(scan, orders)
             await orders.shaken()
-            for verdict in self._assess(scan, orders).verdicts():
+            echo = await self._echoes(scan, orders)
+            for verdict in self._assess(scan, echo, orders).verdicts():
                 yield verdict
             if not scan.done:
                 return
@@ -49,7 +54,17 @@ class SynScan:
         local, unroutable = local_side(block, self._port.number)
         options = orders.plan.options
         scan = Scan(
-            block, local, syn_templates(), orders.seed, options.attempts, options.timeout, counters=orders.counters
+            block,
+            local,
+            syn_templates(),
+            orders.seed,
+            options.attempts,
+            options.timeout,
+            options.confidence,
+            second_look=True,
+            ceiling=options.rate,
+            first=LIKELY_OPEN,
+            counters=orders.counters,
         )
         for errno, rows in unroutable.items():
             scan.exclude(rows, errno)
@@ -72,7 +87,14 @@ class SynScan:
             on_turn=on_turn,
         )
 
-    def _assess(self, scan: Scan, orders: Orders) -> Assessment:
+    async def _echoes(self, scan: Scan, orders: Orders) -> EchoControl:
+        """Ask hosts whose resets bear no mark how their own resets sound."""
+        echo = EchoControl(scan, scan.wait, scan.rate)
+        wire = Scoped(self._raw, orders.scope)
+        await pump(echo, wire, orders.pace, may_go_on=orders.may_go_on, on_open=_ignore, on_turn=_ignore)
+        return echo
+
+    def _assess(self, scan: Scan, echo: EchoControl, orders: Orders) -> Assessment:
         def conversation_of(slot: int) -> Conversation | None:
             return orders.handshakes.result(scan.block.key(slot)) if orders.handshakes else None
 
@@ -81,4 +103,9 @@ class SynScan:
             Circumstances(interrupted=not scan.done, kernel_drops=self._raw.drops()),
             lambda row: orders.target_of(scan.block.address(row)),
             conversation_of,
+            lambda row: echo.ttls.get(row, frozenset()),
         )
+
+
+def _ignore(_: object) -> None:
+    """Nobody wants to know."""

@@ -115,6 +115,7 @@ def scan_options(said: ScanModel, scanned: Iterable[int]) -> ScanOptions:
         rate=float(said.rate),
         attempts=said.attempts,
         timeout=said.timeout,
+        confidence=float(said.confidence),
         max_probes=said.max_probes,
         seed=said.seed,
     )

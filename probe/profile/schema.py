@@ -108,6 +108,13 @@ class ScanModel(_Section):
         default=3, ge=1, le=20, description="Probes to a port that stays silent, the first included."
     )
     timeout: Seconds = Field(default=1.0, description="How long each attempt waits: 1s, 300ms, or seconds.")
+    confidence: Number = Field(
+        default=0.999,
+        ge=0.5,
+        le=0.999999,
+        description="How sure the silence of a host must be before it counts: attempts are added while answers get "
+        "lost on the way.",
+    )
     max_probes: Integer = Field(
         default=100_000_000, ge=1, lt=1 << 63, description="A plan of more probes than this is refused."
     )

@@ -103,7 +103,7 @@ def signature(verdict: Verdict) -> Signature:
     responder = "itself" if evidence.responder == str(verdict.key.address) else evidence.responder
     packet = (responder, evidence.ttl, evidence.icmp_type, evidence.icmp_code, evidence.errno, evidence.note)
     handshake = verdict.conversation.handshake if verdict.conversation else None
-    return (verdict.key.transport, verdict.state, verdict.reason, verdict.cause, handshake, verdict.attempts, packet)
+    return (verdict.key.transport, verdict.state, verdict.reason, verdict.cause, handshake, packet)
 
 
 def alike(hosts: Iterable[Host]) -> Iterator[list[Host]]:

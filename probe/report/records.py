@@ -94,6 +94,8 @@ def summary_record(summary: Summary) -> Record:
         duration_s=round(summary.duration_s, 3),
         findings={str(outcome): number for outcome, number in summary.findings.items()} or None,
         interrupted=summary.interrupted,
+        p_miss={kind: float(f"{value:.2g}") for kind, value in summary.p_miss.items()} or None,
+        rate=round(summary.rate, 1) if summary.rate else None,
     )
 
 
@@ -107,6 +109,7 @@ def evidence_record(evidence: Evidence) -> Record:
         icmp_code=evidence.icmp_code,
         errno=evidence.errno,
         note=evidence.note,
+        p_miss=evidence.p_miss,
     )
 
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from probe.core.assess import Assessment, Circumstances
 from probe.core.columns import Bytes
+from probe.core.ledger import Local
 from probe.core.pace import Pace
 from probe.core.plan import Block, split
-from probe.core.scan import Local, Scan
+from probe.core.scan import Scan
 from probe.model import Conversation, Verdict
 from probe.net.craft import syn_templates
 from tests.core.fake_packets import ACK, RST, SYN, tcp
@@ -37,6 +38,12 @@ def local_of(block: Block, port: int = PORT) -> Local:
 
 def scan_of(block: Block, attempts: int = 3, timeout: float = 1.0, seed: int = 7) -> Scan:
     return Scan(block, local_of(block), syn_templates(), seed, attempts, timeout)
+
+
+def careful_scan_of(block: Block, rate: float, seed: int = 7, confidence: float | None = 0.999) -> Scan:
+    """As `probe.net.syn` makes it: with control probes and second looks."""
+    block_and_us = (block, local_of(block), syn_templates())
+    return Scan(*block_and_us, seed, 3, 1.0, confidence, second_look=True, ceiling=rate, first=(80, 443, 22))
 
 
 def judge(scan: Scan, circumstances: Circumstances = QUIET, conversation: Conversation | None = None) -> list[Verdict]:
@@ -100,19 +107,21 @@ class Clock:
 
 def drive(scan: Scan, wire: FakeWire, pace: Pace, clock: Clock, turn: float) -> None:
     """What `net.pump` does, on a clock that jumps over the time in which nothing happens."""
+    ceiling = pace.rate
     while not scan.done:
+        pace.limit(min(ceiling, scan.governor.rate))
         slots = scan.due(clock.now, pace.budget(clock.now))
         for part, rows in scan.frames(slots, clock.now):
             report = wire.send(rows)
             for errno, failed in report.failed.items():
-                scan.failed(part[failed], errno)
+                scan.failed(part[failed], errno, clock.now)
             left = part[report.rows(len(part))]
             scan.sent(left, clock.now)
             pace.spend(left.size)
         batch = wire.receive()
         if batch is not None:
             scan.receive(batch, clock.now)
+        scan.on_time(clock.now)
         deadline = scan.next_deadline()
-        clock.now += turn
-        if deadline is not None:
-            clock.now = max(clock.now, min(deadline, wire.next_arrival() or deadline))
+        due = pace.next_packet(clock.now) if deadline is None else deadline
+        clock.now = max(clock.now + turn, min(due, wire.next_arrival() or due))

@@ -7,7 +7,7 @@ import errno
 import numpy as np
 import pytest
 
-from probe.core import scan as engine
+from probe.core import ledger
 from probe.core.assess import Circumstances
 from probe.model import Cause, Conversation, Handshake, Reason, State
 from tests.core.fake_packets import icmp, read
@@ -43,6 +43,7 @@ def test_our_own_losses_make_silence_unknown_and_nothing_else() -> None:
     play = Play(HOST4, ports=(80, 81))
     frames = play.send(1.0)
     play.hear(1.1, syn_ack(frames[:1]))
+    play.scan.lost(1.2)
     play.wait_out()
     found = {verdict.key.port: verdict for verdict in judge(play.scan, Circumstances(kernel_drops=12))}
     answered = int(read(frames[:1], 22, 2)[0])
@@ -97,7 +98,7 @@ def test_no_route_from_a_host_that_lives_is_a_rule() -> None:
 
 
 def test_many_senders_of_errors_fill_no_memory_and_change_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MOST_ICMP_KINDS", 10)
+    monkeypatch.setattr(ledger, "MOST_ICMP_KINDS", 10)
     play = Play(HOST4, ports=range(1, 51))
     frames = play.send(1.0)
     play.hear(1.1, *(icmp(frames[n : n + 1], 3, 13, sender=bytes([198, 18, 7, n])) for n in range(50)))

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from probe.core.ledger import ANSWERED, ICMP_HARD, RESET_SEEN, SYN_ACK_SEEN
 from probe.core.pace import Pace
-from probe.core.scan import ANSWERED, ICMP_HARD, RESET_SEEN, SYN_ACK_SEEN, Scan
+from probe.core.scan import Scan
 from probe.model import Cause, State
 from tests.core.fake_wire import CLOSED, FILTERED, OPEN, REJECTED, FakeWire, Weather, scattered_truth
 from tests.core.playbook import Clock, block_of, drive, judge, scan_of

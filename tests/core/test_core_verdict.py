@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probe.core.verdict import HANDSHAKE_CAUSES, ICMP_REASONS, SOFT, flag_letters, icmp_cause, reset_cause
+from probe.core.verdict import HANDSHAKE_CAUSES, ICMP_REASONS, SOFT, flag_letters, icmp_cause
 from probe.model import Cause, Handshake, Reason
 
 # RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1 | RFC 4443 section 3.1 and 3.3
@@ -77,28 +77,6 @@ def test_icmp_causes(reason: Reason, silent_host: Cause, live_host: Cause) -> No
 
 def test_soft_errors_are_those_of_routing() -> None:
     assert {Reason.NET_UNREACH, Reason.HOST_UNREACH, Reason.TIME_EXCEEDED} == SOFT  # RFC 1122 section 4.2.3.9
-
-
-@pytest.mark.parametrize(
-    ("ttl", "syn_ack_ttls", "cause", "words"),
-    [
-        (64, set(), Cause.UNDETERMINED, "no SYN-ACK"),
-        (60, {60}, Cause.UNDETERMINED, "host itself"),
-        (60, {50, 60}, Cause.UNDETERMINED, "host itself"),
-        (62, {50, 60}, Cause.UNDETERMINED, "50, 60"),
-        (61, {60}, Cause.REJECTED, "1 hop nearer"),
-        (63, {60}, Cause.REJECTED, "3 hops nearer"),
-        (91, {60}, Cause.REJECTED, "31 hops nearer"),
-        (92, {60}, Cause.REJECTED, "something else"),  # initial TTLs lie 32 apart
-        (124, {60}, Cause.REJECTED, "something else"),  # 128 - 4: another initial TTL, not 64 hops
-        (255, {60}, Cause.REJECTED, "something else"),
-        (59, {60}, Cause.REJECTED, "something else"),  # farther away than the host itself
-    ],
-)
-def test_reset_causes(ttl: int, syn_ack_ttls: set[int], cause: Cause, words: str) -> None:
-    found, note = reset_cause(ttl, frozenset(syn_ack_ttls))
-    assert found is cause
-    assert words in note
 
 
 def test_every_way_a_handshake_ends_has_a_cause() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from probe.core.scan import ICMP_HARD, ICMP_SOFT, RESET_SEEN, SYN_ACK_SEEN, Scan
+from probe.core.ledger import ICMP_HARD, ICMP_SOFT, RESET_SEEN, SYN_ACK_SEEN
+from probe.core.scan import Scan
 from probe.core.verdict import ICMP_REASONS
 
 

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from probe.core.columns import I64, Bytes
+from probe.core.ledger import ICMP_HARD, NOT_SENT, RESET_SEEN, SYN_ACK_SEEN
 from probe.core.pace import Pace
-from probe.core.scan import ICMP_HARD, NOT_SENT, RESET_SEEN, SYN_ACK_SEEN, Scan
+from probe.core.scan import Scan
 from probe.net.pump import pump
 from tests.core.fake_packets import read
 from tests.core.fake_wire import FILTERED, OPEN, FakeWire, Weather, scattered_truth

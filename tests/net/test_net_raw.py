@@ -14,10 +14,11 @@ import pytest
 
 from probe.core.assess import Circumstances
 from probe.core.columns import I64, Bytes
+from probe.core.ledger import RESET_SEEN, SYN_ACK_SEEN
 from probe.core.pace import Pace
 from probe.core.plan import Scope
 from probe.core.replies import Batch, TcpReplies, parse
-from probe.core.scan import RESET_SEEN, SYN_ACK_SEEN, Scan
+from probe.core.scan import Scan
 from probe.errors import WireError
 from probe.model import AddressRange, Reason, State
 from probe.net.craft import syn_templates
@@ -216,6 +217,7 @@ def test_what_our_kernel_drops_is_noticed(loopback: Loopback) -> None:
         scan.sent(part, 0.0)
     while (batch := loopback.wire.receive()) is not None:
         scan.receive(batch, 0.1)
+    scan.lost(0.1)  # what the pump says when the counter below has risen
     scan.on_time(2.0)
     drops = loopback.wire.drops()
     silent = int((scan.seen == 0).sum())
