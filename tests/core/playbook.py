@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import ip_address
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,9 @@ from probe.core.plan import Block, split
 from probe.core.scan import Scan
 from probe.model import Conversation, Verdict
 from probe.net.craft import syn_templates
+from probe.net.wire import Wire
 from tests.core.fake_packets import ACK, RST, SYN, tcp
-from tests.core.fake_wire import WIDTH, FakeWire
+from tests.core.fake_wire import WIDTH
 from tests.core.slow_replies import Packet, batch_of
 
 PORT = 40000  # our reserved port
@@ -105,7 +107,13 @@ class Clock:
         return self.now
 
 
-def drive(scan: Scan, wire: FakeWire, pace: Pace, clock: Clock, turn: float) -> None:
+class TimedWire(Wire, Protocol):
+    """A wire that knows when something will come."""
+
+    def next_arrival(self) -> float | None: ...
+
+
+def drive(scan: Scan, wire: TimedWire, pace: Pace, clock: Clock, turn: float) -> None:
     """What `net.pump` does, on a clock that jumps over the time in which nothing happens."""
     ceiling = pace.rate
     while not scan.done:

@@ -1,0 +1,223 @@
+"""Who lives in the network of a case: the scripted host, listeners, a watcher of the scanner's packets, and a client.
+
+All of them run on one asyncio loop in the process of the case. Sockets stay in the namespace that they were made in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import struct
+from collections.abc import Callable
+
+from probe.lab.namespaces import NEW_NET, set_namespace
+from tests.cases.corpus import Case, Port
+from tests.cases.packets import read_syn
+from tests.cases.responder import Responder
+
+_ETH_P_ALL, _ETH_P = 3, {4: 0x0800, 6: 0x86DD}
+_SO_TIMESTAMPNS = 35  # asm-generic/socket.h, SO_TIMESTAMPNS_OLD: struct timespec
+# Of a client, in seconds: Linux sends its SYN again after 1 and 3 of them. It waits longer for what shall come.
+_PATIENCE, _LONG_PATIENCE, _TRIES = 2.5, 12.0, 3
+BANNER = b"SSH-2.0-case\r\n"
+
+
+def packet_socket(network: int, interface: str) -> socket.socket:
+    """Hears every packet of the interface, from the IP header on."""
+    set_namespace(network, NEW_NET)
+    ear = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, socket.htons(_ETH_P_ALL))
+    ear.bind((interface, _ETH_P_ALL))
+    return ear
+
+
+class ScriptedHost:
+    """A responder behind a packet socket."""
+
+    def __init__(self, responder: Responder, ear: socket.socket) -> None:
+        self._responder, self._ear = responder, ear
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self._ear, self._hear)
+
+    def _hear(self) -> None:
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packet, sender = self._ear.recvfrom(2048)
+                if sender[2] != socket.PACKET_HOST:
+                    continue
+                back = (sender[0], _ETH_P[packet[0] >> 4 or 4], 0, 0, sender[4])
+                for delay, answer in self._responder.hear(packet, loop.time()):
+                    if delay:
+                        loop.call_later(delay, self._send, answer, back)
+                    else:
+                        self._send(answer, back)
+
+    def _send(self, packet: bytes, back: tuple[object, ...]) -> None:
+        try:
+            self._ear.sendto(packet, back)
+        except OSError as error:  # a flood fills the card's queue, and what does not fit is lost there
+            if error.errno not in (errno.ENOBUFS, errno.EAGAIN):
+                raise
+
+
+def listeners(network: int, doors: dict[int, str]) -> list[tuple[socket.socket, str]]:
+    """Listening sockets in both families, and what each does with a connection."""
+    set_namespace(network, NEW_NET)
+    opened = []
+    for port, kind in doors.items():
+        door = socket.create_server(
+            ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=0 if kind == "full" else 128
+        )
+        door.setblocking(False)
+        opened.append((door, kind))
+    return opened
+
+
+class Doors:
+    """Accepts on all listeners; a `full` one is filled and never accepted from (its queue then drops SYNs)."""
+
+    def __init__(self, opened: list[tuple[socket.socket, str]]) -> None:
+        self._opened = opened
+        self._guests: list[socket.socket] = []
+
+    def start(self) -> None:
+        for door, kind in self._opened:
+            if kind == "full":
+                self._guests += [_guest(door) for _ in range(4)]
+            else:
+                asyncio.get_running_loop().add_reader(door, self._accept, door, kind)
+
+    def close(self, port: int) -> None:
+        """Nothing listens on this port any more."""
+        for door, _ in self._opened:
+            if door.fileno() >= 0 and door.getsockname()[1] == port:
+                asyncio.get_running_loop().remove_reader(door)
+                door.close()
+
+    def _accept(self, door: socket.socket, kind: str) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while True:
+                peer, _ = door.accept()
+                peer.setblocking(False)
+                _CONDUCT[kind](peer)
+                if peer.fileno() >= 0:
+                    self._guests.append(peer)
+
+
+def _guest(door: socket.socket) -> socket.socket:
+    guest = socket.socket(socket.AF_INET6)
+    guest.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        guest.connect(("::1", door.getsockname()[1]))
+    return guest
+
+
+def _reset(peer: socket.socket) -> None:
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+def _greet(peer: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        peer.send(BANNER)
+
+
+def _echo(peer: socket.socket) -> None:
+    asyncio.get_running_loop().add_reader(peer, _return, peer)
+
+
+def _return(peer: socket.socket) -> None:
+    data = b""
+    with contextlib.suppress(OSError):
+        data = peer.recv(4096)
+        peer.send(data)
+    if not data:
+        asyncio.get_running_loop().remove_reader(peer)
+
+
+_CONDUCT: dict[str, Callable[[socket.socket], None]] = {
+    "banner": _greet,
+    "mute": lambda peer: None,
+    "echo": _echo,
+    "close": lambda peer: peer.close(),
+    "reset": _reset,
+}
+
+
+class Watcher:
+    """Counts the scanner's SYNs where they pass the first router, and keeps the kernel's time of each packet."""
+
+    def __init__(self, ear: socket.socket, addresses: set[bytes]) -> None:
+        self._ear, self._addresses = ear, addresses
+        self.syns = 0
+        self.times: list[float] = []
+        self._waiting: list[tuple[int, Callable[[], None]]] = []
+        ear.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+
+    def after(self, syns: int, act: Callable[[], None]) -> None:
+        self._waiting.append((syns, act))
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self._ear, self._hear)
+
+    def _hear(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                packet, ancillary, _, sender = self._ear.recvmsg(2048, 64)
+                if sender[2] == socket.PACKET_HOST and self._from_scanner(packet):
+                    self.times.append(_time(ancillary))
+                    self.syns += read_syn(packet) is not None
+        for entry in [entry for entry in self._waiting if entry[0] <= self.syns]:
+            self._waiting.remove(entry)
+            entry[1]()
+
+    def _from_scanner(self, packet: bytes) -> bool:
+        four = packet[0] >> 4 == 4
+        return (packet[12:16] if four else packet[8:24]) in self._addresses and packet[9 if four else 6] == 6
+
+    def most_in(self, window: float) -> int:
+        """The most packets in any `window` seconds."""
+        times, most, first = sorted(self.times), 0, 0
+        for last, time in enumerate(times):
+            while times[first] <= time - window:
+                first += 1
+            most = max(most, last - first + 1)
+        return most
+
+
+def _time(ancillary: list[tuple[int, int, bytes]]) -> float:
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
+            whole, nano = struct.unpack("qq", data)
+            return float(whole) + float(nano) * 1e-9
+    raise AssertionError("no time")
+
+
+async def connects(address: str, port: int, patience: float) -> bool:
+    """Whether a client that tries a few times gets a connection; from the namespace that this process is in."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + patience
+    for _ in range(_TRIES):
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as client:
+            client.setblocking(False)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            try:
+                await asyncio.wait_for(loop.sock_connect(client, (address, port)), ends - loop.time())
+            except TimeoutError:
+                return False
+            except OSError:
+                await asyncio.sleep(0.05)  # nobody tells when it would be worth trying again
+            else:
+                return True
+    return False
+
+
+async def judge(case: Case) -> dict[Port, bool]:
+    """What a client gets of every port of which the truth is sure."""
+    truths = {port: truth.is_open for port, truth in case.truth.items() if case.client}
+    doors = [port for port, is_open in truths.items() if is_open is not None]
+    got = await asyncio.gather(*(connects(*door, _LONG_PATIENCE if truths[door] else _PATIENCE) for door in doors))
+    return dict(zip(doors, got, strict=True))

@@ -1,0 +1,40 @@
+"""The corpus in the rehearsal network: `probe scan` on each case, held against the truth, and the truth against what a
+real client gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import pytest
+
+from tests.cases.check import complaints
+from tests.cases.corpus import Case, corpus
+from tests.cases.pending import LAB
+from tests.cases.perform import Job, Outcome, probe_arguments
+from tests.cases.troupe import Troupe
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="session")
+def outcome_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Case], Outcome]]:
+    """The cases of this session play in the background, the longest first, whichever is asked for first."""
+    functions = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    cases = [cast(Case, item.callspec.params["case"]) for item in functions if item.originalname == "test_case_in_lab"]
+    cases.sort(key=lambda case: -case.scan.timeout * case.scan.attempts)
+    with Troupe(Job(case.id, probe_arguments(case)) for case in cases) as troupe:
+        yield lambda case: troupe.of(case.id)
+
+
+@pytest.mark.parametrize("case", corpus(), ids=lambda case: str(case.id))
+def test_case_in_lab(case: Case, outcome_of: Callable[[Case], Outcome]) -> None:
+    found = complaints(case, outcome_of(case))
+    if case.id in LAB:
+        assert found, f"{case.id} has come right: take it off the list in pending.py"
+        pytest.xfail(f"{LAB[case.id]}: {'; '.join(found)}")
+    assert not found, "\n".join([case.why, *found])
+
+
+def test_the_list_of_pending_cases_knows_only_cases() -> None:
+    assert set(LAB) <= {case.id for case in corpus()}
