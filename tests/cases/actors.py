@@ -10,7 +10,8 @@ import contextlib
 import errno
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from probe.lab.namespaces import NEW_NET, set_namespace
 from tests.cases.corpus import Case, Port
@@ -20,7 +21,7 @@ from tests.cases.responder import Responder
 _ETH_P_ALL, _ETH_P = 3, {4: 0x0800, 6: 0x86DD}
 _SO_TIMESTAMPNS = 35  # asm-generic/socket.h, SO_TIMESTAMPNS_OLD: struct timespec
 # Of a client, in seconds: Linux sends its SYN again after 1 and 3 of them. It waits longer for what shall come.
-_PATIENCE, _LONG_PATIENCE, _TRIES = 2.5, 12.0, 3
+_PATIENCE, _LONG_PATIENCE, _TRIES = 1.6, 12.0, 3
 BANNER = b"SSH-2.0-case\r\n"
 
 
@@ -63,56 +64,63 @@ class ScriptedHost:
                 raise
 
 
-def listeners(network: int, doors: dict[int, str]) -> list[tuple[socket.socket, str]]:
-    """Listening sockets in both families, and what each does with a connection."""
+@dataclass
+class Door:
+    """A listening socket, what it does with a connection, and the guests that fill its queue if it shall be full."""
+
+    listener: socket.socket
+    kind: str
+    guests: list[socket.socket] = field(default_factory=list)
+
+
+def open_doors(network: int, kinds: Mapping[int, str]) -> list[Door]:
+    """Listening sockets in both families, by port."""
     set_namespace(network, NEW_NET)
-    opened = []
-    for port, kind in doors.items():
-        door = socket.create_server(
-            ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=0 if kind == "full" else 128
-        )
-        door.setblocking(False)
-        opened.append((door, kind))
-    return opened
+    return [_open_door(port, kind) for port, kind in kinds.items()]
 
 
-class Doors:
-    """Accepts on all listeners; a `full` one is filled and never accepted from (its queue then drops SYNs)."""
-
-    def __init__(self, opened: list[tuple[socket.socket, str]]) -> None:
-        self._opened = opened
-        self._guests: list[socket.socket] = []
-
-    def start(self) -> None:
-        for door, kind in self._opened:
-            if kind == "full":
-                self._guests += [_guest(door) for _ in range(4)]
-            else:
-                asyncio.get_running_loop().add_reader(door, self._accept, door, kind)
-
-    def close(self, port: int) -> None:
-        """Nothing listens on this port any more."""
-        for door, _ in self._opened:
-            if door.fileno() >= 0 and door.getsockname()[1] == port:
-                asyncio.get_running_loop().remove_reader(door)
-                door.close()
-
-    def _accept(self, door: socket.socket, kind: str) -> None:
-        with contextlib.suppress(BlockingIOError, ConnectionError):
-            while True:
-                peer, _ = door.accept()
-                peer.setblocking(False)
-                _CONDUCT[kind](peer)
-                if peer.fileno() >= 0:
-                    self._guests.append(peer)
+def _open_door(port: int, kind: str) -> Door:
+    backlog = 0 if kind == "full" else 128
+    listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=backlog)
+    listener.setblocking(False)
+    return Door(listener, kind, [_guest(port) for _ in range(4)] if kind == "full" else [])
 
 
-def _guest(door: socket.socket) -> socket.socket:
+def _guest(port: int) -> socket.socket:
     guest = socket.socket(socket.AF_INET6)
     guest.setblocking(False)
     with contextlib.suppress(BlockingIOError):
-        guest.connect(("::1", door.getsockname()[1]))
+        guest.connect(("::1", port))
     return guest
+
+
+class Doors:
+    """Accepts on all listeners but those that are full: their kernel drops SYNs."""
+
+    def __init__(self, doors: list[Door]) -> None:
+        self._doors = doors
+        self._peers: list[socket.socket] = []
+
+    def start(self) -> None:
+        for door in self._doors:
+            if door.kind != "full":
+                asyncio.get_running_loop().add_reader(door.listener, self._accept, door)
+
+    def close(self, port: int) -> None:
+        """Nothing listens on this port any more."""
+        for door in self._doors:
+            if door.listener.fileno() >= 0 and door.listener.getsockname()[1] == port:
+                asyncio.get_running_loop().remove_reader(door.listener)
+                door.listener.close()
+
+    def _accept(self, door: Door) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while True:
+                peer, _ = door.listener.accept()
+                peer.setblocking(False)
+                _CONDUCT[door.kind](peer)
+                if peer.fileno() >= 0:
+                    self._peers.append(peer)
 
 
 def _reset(peer: socket.socket) -> None:
@@ -148,11 +156,10 @@ _CONDUCT: dict[str, Callable[[socket.socket], None]] = {
 
 
 class Watcher:
-    """Counts the scanner's SYNs where they pass the first router, and keeps the kernel's time of each packet."""
+    """Counts the scanner's SYNs where they pass the first router, and keeps the kernel's time of each."""
 
     def __init__(self, ear: socket.socket, addresses: set[bytes]) -> None:
         self._ear, self._addresses = ear, addresses
-        self.syns = 0
         self.times: list[float] = []
         self._waiting: list[tuple[int, Callable[[], None]]] = []
         ear.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
@@ -167,19 +174,15 @@ class Watcher:
         with contextlib.suppress(BlockingIOError):
             while True:
                 packet, ancillary, _, sender = self._ear.recvmsg(2048, 64)
-                if sender[2] == socket.PACKET_HOST and self._from_scanner(packet):
+                syn = read_syn(packet) if sender[2] == socket.PACKET_HOST else None
+                if syn and syn.source in self._addresses:
                     self.times.append(_time(ancillary))
-                    self.syns += read_syn(packet) is not None
-        for entry in [entry for entry in self._waiting if entry[0] <= self.syns]:
+        for entry in [entry for entry in self._waiting if entry[0] <= len(self.times)]:
             self._waiting.remove(entry)
             entry[1]()
 
-    def _from_scanner(self, packet: bytes) -> bool:
-        four = packet[0] >> 4 == 4
-        return (packet[12:16] if four else packet[8:24]) in self._addresses and packet[9 if four else 6] == 6
-
     def most_in(self, window: float) -> int:
-        """The most packets in any `window` seconds."""
+        """The most SYNs in any `window` seconds."""
         times, most, first = sorted(self.times), 0, 0
         for last, time in enumerate(times):
             while times[first] <= time - window:
@@ -208,6 +211,8 @@ async def connects(address: str, port: int, patience: float) -> bool:
                 await asyncio.wait_for(loop.sock_connect(client, (address, port)), ends - loop.time())
             except TimeoutError:
                 return False
+            except ConnectionResetError:  # it stood, and was reset at once; a refusal has another number
+                return True
             except OSError:
                 await asyncio.sleep(0.05)  # nobody tells when it would be worth trying again
             else:

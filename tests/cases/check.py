@@ -10,7 +10,7 @@ from tests.cases.corpus import Case
 from tests.cases.marks import judge, said_by_probe
 from tests.cases.perform import RATE_WINDOW, Outcome, Run
 
-_TOLD = 6  # ports named in a message
+MOST_TOLD = 6  # ports named in a message
 
 
 def complaints(case: Case, outcome: Outcome) -> list[str]:
@@ -43,8 +43,8 @@ def records(run: Run) -> list[dict[str, Any]]:
 def _of_measures(case: Case, outcome: Outcome) -> Iterator[str]:
     if outcome.half_open > case.promise.get("half_open", outcome.half_open):
         yield f"one second after the scan the target holds {outcome.half_open} half-open connections"
-    if outcome.most_packets > case.promise.get("most_packets", outcome.most_packets):
-        yield f"{outcome.most_packets} packets left in {RATE_WINDOW} s, more than {case.promise['most_packets']}"
+    if outcome.most_syns > case.promise.get("most_syns", outcome.most_syns):
+        yield f"{outcome.most_syns} SYNs left in {RATE_WINDOW} s, more than {case.promise['most_syns']}"
     if not outcome.live:
         yield "a connection that was there before did not outlive the scan"
 
@@ -56,5 +56,5 @@ def _of_client(case: Case, outcome: Outcome) -> Iterator[str]:
 
 
 def _told(what: str, ports: tuple[str, ...]) -> str:
-    more = f" and {len(ports) - _TOLD} more" if len(ports) > _TOLD else ""
-    return f"{what}: {'; '.join(ports[:_TOLD])}{more}"
+    more = f" and {len(ports) - MOST_TOLD} more" if len(ports) > MOST_TOLD else ""
+    return f"{what}: {'; '.join(ports[:MOST_TOLD])}{more}"

@@ -30,7 +30,7 @@ PLACES: dict[str, dict[int, str]] = {
 }
 HOSTS = ("scanner", "router1", "router2", "target", "other")
 LISTENERS = ("banner", "mute", "echo", "close", "reset", "full")
-PROMISES = ("exit", "within", "half_open", "most_packets", "live")
+PROMISES = ("exit", "within", "half_open", "most_syns", "live")
 BASELINE = {22: "open", 23: "closed"}
 
 Port = tuple[str, int]
@@ -123,7 +123,7 @@ class Case:
     @property
     def for_fake_wire(self) -> bool:
         """Whether the scripted host is all there is to it."""
-        return self.host is not None and self.network == Network() and not self.actions and self.scans == 1
+        return self.host is not None and not self.actions and not self.scan.handshake and self.scans == 1
 
 
 @cache
@@ -164,6 +164,8 @@ def _one(family: str, name: str, version: int, sheet: Mapping[str, Any]) -> Case
     if baseline and not scripted:
         network = replace(network, listen=_with_ssh(network.listen))
     truth = {**baseline, **sheet["truth"]}
+    if scripted and network != Network():
+        raise CaseError("a case has either a scripted host or a network of kernels")
     case = Case(
         id=name,
         family=family,

@@ -51,7 +51,7 @@ class Outcome:
     runs: list[Run] = field(default_factory=list)
     client: list[tuple[str, int, bool]] = field(default_factory=list)
     half_open: int = 0
-    most_packets: int = 0
+    most_syns: int = 0
     live: bool = True
     error: str | None = None
 
@@ -95,12 +95,9 @@ class _Stage:
         self._script = None
         if case.host:
             self._script = actors.ScriptedHost(Responder(case.host), actors.packet_socket(networks["target"], "lan"))
+        listen = case.network.listen.items()
         self._doors = actors.Doors(
-            [
-                door
-                for host, doors in case.network.listen.items()
-                for door in actors.listeners(networks[host], dict(doors))
-            ]
+            [door for host, kinds in listen for door in actors.open_doors(networks[host], kinds)]
         )
         ours = {ip_address(address).packed for address in PLACES["scanner"].values()}
         self._watcher = actors.Watcher(actors.packet_socket(networks["router1"], "wan"), ours)
@@ -152,7 +149,7 @@ class _Stage:
         outcome.runs = [_run(code, scanner) for code, scanner in zip(codes, scanners, strict=True)]
         if judging:
             outcome.client = [(address, port, got) for (address, port), got in (await judging).items()]
-        outcome.most_packets = self._watcher.most_in(RATE_WINDOW)
+        outcome.most_syns = self._watcher.most_in(RATE_WINDOW)
         if live:
             outcome.live = await _answers(*live)
         return outcome

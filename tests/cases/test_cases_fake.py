@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probe.core.pace import Pace
+from tests.cases.check import MOST_TOLD
 from tests.cases.corpus import Case, corpus
 from tests.cases.marks import Said, judge
 from tests.cases.pending import FAKE
@@ -32,7 +33,7 @@ def said(case: Case) -> dict[tuple[str, int], Said]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.id))
 def test_case_on_fake_wire(case: Case) -> None:
     judgement = judge(case, said(case))
-    found = [*judgement.wrong, *judgement.hidden]
+    found = [*judgement.wrong, *judgement.hidden][:MOST_TOLD]
     if case.id in FAKE:
         assert found, f"{case.id} has come right: take it off the list in pending.py"
         pytest.xfail(f"{FAKE[case.id]}: {'; '.join(found)}")

@@ -144,7 +144,14 @@ def test_the_timestamp_is_found_among_the_options(kinds: list[str], value: int) 
 
 @pytest.mark.parametrize(
     "steps",
-    ["opened", [{"tcp": "SX"}], [{"tcp": "S", "icmp": "net-unreach"}], [{}], [{"icmp": "nope"}], [{"tcp": "S", "x": 1}]],
+    [
+        "opened",
+        [{"tcp": "SX"}],
+        [{"tcp": "S", "icmp": "net-unreach"}],
+        [{}],
+        [{"icmp": "nope"}],
+        [{"tcp": "S", "x": 1}],
+    ],
 )
 def test_what_cannot_be_meant_is_an_error(steps: object) -> None:
     with pytest.raises(CaseError):

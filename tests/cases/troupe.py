@@ -15,7 +15,7 @@ from typing import Self
 from tests.cases.perform import Job, Outcome, Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-AT_ONCE = 12  # cases mostly wait, so there are far more of them than processors
+AT_ONCE = 24  # cases mostly wait, so there are far more of them than processors
 
 
 class Troupe:

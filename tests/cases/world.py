@@ -3,7 +3,7 @@
     scanner ─wan─ router1 ─core─ router2 ─lan─ target        198.18.0.0/24, 198.18.1.0/24, 198.18.2.0/24
                      └─side─ other                           198.18.3.0/24, where a case speaks of it
 
-A scripted host lives behind `target`: router2 sends 198.19.0.0/16 there, and the kernel of `target`, which neither has
+A scripted host lives behind `target`: router2 sends 198.19.0.0/24 there, and the kernel of `target`, which neither has
 these addresses nor forwards, is silent about them (net/ipv4/route.c, ip_error). Its network card is our packet socket.
 """
 
@@ -21,7 +21,7 @@ from probe.lab.tools import Tool
 from tests.cases.corpus import Case
 
 _DEFAULTS = ("0.0.0.0/0", "::/0")
-_SCRIPTED = ("198.19.0.0/16", "fd18:9::/32")
+_SCRIPTED = ("198.19.0.0/24", "fd18:9::/64")
 _LINKS = {
     "scanner": {"wan": ("198.18.0.10/24", "fd18::10/64")},
     "router1": {"wan": ("198.18.0.1/24", "fd18::1/64"), "core": ("198.18.1.1/24", "fd18:1::1/64")},
