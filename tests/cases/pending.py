@@ -10,11 +10,6 @@ _SCRIPTED = {
         duplicated-reset ordinary-script* reset-with-a-message reset-with-a-sequence-number reset-with-options
         reset-with-push resets-with-another-ttl*
     """,
-    "fragments are not put together yet": """
-        fragmented-reset fragmented-syn-ack* fragmented-syn-ack-backwards* fragmented-syn-ack-in-tiny-pieces
-    """,
-    "extension headers are not skipped yet": "syn-ack-after-an-extension-header",
-    "the echoed timestamp is not checked yet": "syn-ack-with-foreign-timestamp*",
     "hosts that answer on every port are not noticed yet": "script-that-answers-on-every-port",
 }
 _IN_LAB = {
