@@ -28,7 +28,7 @@ from probe.core.scan import Scan
 from probe.core.verdict import HANDSHAKE_CAUSES, ICMP_REASONS, flag_letters, icmp_cause
 from probe.model import Cause, Conversation, Evidence, Handshake, PortKey, Reason, State, Verdict
 
-EVERYWHERE = 20  # ports at least, of which all but a twentieth are open: then a host answers on every port
+EVERYWHERE = 50  # ports at least, of which all but a twentieth are open: then a host answers on every port
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Assessment:
         if seen & ANSWERED:
             return self._answered(seen, key, slot, host)
         if seen & (ICMP_HARD | ICMP_SOFT):
-            return self._icmp(self.scan.icmp_kinds[self.scan.icmp[slot]], host)
+            return self._icmp(seen, slot, host, sure)
         if seen & NOT_SENT:
             code = int(self.scan.errno[slot])
             return State.UNKNOWN, Reason.NOT_SENT, None, Evidence(errno=errnos.errorcode.get(code, str(code)))
@@ -139,12 +139,16 @@ class Assessment:
         cause, note = reset_cause(ttl, int(self.scan.look[slot]), host.voice)
         return State.CLOSED, Reason.RESET, cause, replace(evidence, note=note)
 
-    def _icmp(self, kind: IcmpKind, host: Host) -> Judged:
+    def _icmp(self, seen: int, slot: int, host: Host, sure: bool) -> Judged:
+        number = int(self.scan.icmp[slot])
+        kind = self.scan.icmp_kinds[number]
+        if (slot // len(self.scan.block.ports), number) in self.scan.turned:
+            note = "a port that had answered gets this too by now: it is about us, not about the port"
+            return State.UNKNOWN, Reason.CANARY_SILENT, None, replace(_icmp_evidence(kind), note=note)
+        if not (seen & ICMP_HARD or sure or host.voice == Voice()):
+            return State.UNKNOWN, Reason.CANARY_SILENT, None, _icmp_evidence(kind)
         reason = ICMP_REASONS[kind.version, kind.type, kind.code]
-        evidence = Evidence(icmp_type=kind.type, icmp_code=kind.code)
-        if kind.sender:
-            evidence = replace(evidence, responder=str(join(*kind.sender)), ttl=kind.ttl)
-        return State.FILTERED, reason, icmp_cause(reason, host.live), evidence
+        return State.FILTERED, reason, icmp_cause(reason, host.live), _icmp_evidence(kind)
 
     def _silent(self, slot: int, sure: bool) -> Judged:
         scan = self.scan
@@ -164,6 +168,11 @@ class Assessment:
     def _drops(self) -> str | None:
         drops = self.circumstances.kernel_drops
         return f"our own kernel dropped {drops} received packets" if drops else None
+
+
+def _icmp_evidence(kind: IcmpKind) -> Evidence:
+    evidence = Evidence(icmp_type=kind.type, icmp_code=kind.code)
+    return replace(evidence, responder=str(join(*kind.sender)), ttl=kind.ttl) if kind.sender else evidence
 
 
 def _open_cause(conversation: Conversation | None, window: int, host: Host) -> tuple[Cause, str | None]:

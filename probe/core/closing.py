@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from probe.core.columns import I64, Bools
-from probe.core.ledger import ENVOY, ICMP_SOFT, SETTLED
+from probe.core.ledger import ENVOY, SETTLED
 
 if TYPE_CHECKING:
     from probe.core.scan import Scan
@@ -47,7 +47,7 @@ class Closing:
     def silent(self) -> I64:
         """Slots without any answer, of hosts that do give answers and are not given up."""
         scan = self._scan
-        silent = np.flatnonzero((scan.seen & (SETTLED | ICMP_SOFT) == 0) & (scan.tries > 0))
+        silent = np.flatnonzero((scan.seen & SETTLED == 0) & (scan.tries > 0))
         rows = scan.block.address_rows(silent)
         judged: I64 = silent[(scan.hosts.gives[rows] != 0) & ~scan.lanes.given_up[rows]]
         return judged

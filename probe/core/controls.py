@@ -71,6 +71,13 @@ class Controls:
         slots = [self._canary(row) for row in rows.tolist()]
         return self._tickets([slot for slot in slots if self._may_ask(slot, now)])
 
+    def mingle(self, companions: I64, others: I64) -> I64:
+        """All of them, the companions anywhere: whoever goes first in a burst finds a policer rested."""
+        if not companions.size or not others.size:
+            return np.concatenate([others, companions])
+        places = self._random.integers(0, others.size + 1, companions.size)
+        return np.insert(others, places, companions)
+
     def accompany(self, slots: I64, unsettled: int, trying: bool) -> None:
         """These probes leave now: the hosts among them that have canaries get some of the company."""
         rows = slots // self._width
@@ -104,6 +111,10 @@ class Controls:
 
     def _tickets(self, slots: list[int]) -> I64:
         return np.array(slots, np.int64) | CONTROL
+
+    def asks(self, slot: int) -> bool:
+        """Whether a control probe to this port is under way."""
+        return slot in self._by_slot
 
     # --- what becomes of them ------------------------------------------------------------------------------------
 

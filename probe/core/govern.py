@@ -65,9 +65,10 @@ class Governor:
         self._sent += packets
 
     def overloaded(self) -> None:
-        """It was too much, that is known from elsewhere."""
-        self._doubt = None
-        self._change(max(LEAST, self.rate / 4))
+        """It was too much, that is known from elsewhere. A trial that is on finds out by itself."""
+        if not self.trying and self.rate > TRICKLE:
+            self._doubt = None
+            self._change(self.rate / 4)
 
     def trial(self, hit: bool, regime: int) -> None:
         """A control probe is resolved that was sent in `regime`; those of an earlier one say nothing about this."""

@@ -122,6 +122,7 @@ class Ledger:
         self.errno = np.zeros(slots, np.int16)
         self.icmp_kinds: list[IcmpKind] = []
         self._kind_index: dict[IcmpKind, int] = {}
+        self.contradicted: list[tuple[int, int]] = []  # (slot, ICMP kind) of prohibitions after an answer
         self._cookie_key = key_from_seed(self.seed, "cookie")
         self._look_key = key_from_seed(self.seed, "look")
         self._fragments = Fragments(self._asked)
@@ -269,6 +270,8 @@ class Ledger:
             self._kind_index[kind] = len(self.icmp_kinds)
             self.icmp_kinds.append(kind)
         hard = reason not in SOFT
+        if hard and self.seen[slot] & ANSWERED:
+            self.contradicted.append((slot, self._kind_index[kind]))
         if self.icmp[slot] < 0 or (hard and not self.seen[slot] & ICMP_HARD):
             self.icmp[slot] = self._kind_index[kind]
         self.mark(np.array([slot]), ICMP_HARD if hard else ICMP_SOFT, now)

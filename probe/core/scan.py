@@ -30,10 +30,11 @@ from probe.core.controls import Controls, Trial
 from probe.core.govern import Governor
 from probe.core.hosts import RESET, SYN_ACK, Hosts
 from probe.core.lanes import RUN, Lanes
-from probe.core.ledger import CONTROL, ENVOY, ICMP_SOFT, LOOK, NOT_SENT, SETTLED, Heard, Ledger, slots_of, tsval
+from probe.core.ledger import CONTROL, ENVOY, LOOK, NOT_SENT, SETTLED, Heard, Ledger, slots_of, tsval
 from probe.core.looks import Looks
 from probe.core.loss import WINDOW, Window
 from probe.core.order import Order
+from probe.core.queues import NOTHING, take
 from probe.core.replies import Batch
 
 LINGER = 0.1  # seconds to wait for a contradiction after the last probe was answered
@@ -41,8 +42,8 @@ MOST_TRIES = 30  # where the path loses so much that this is not enough, silence
 PATIENCE = 5.0  # seconds that a silent host or our own failing sends are borne; at least four timeouts
 HASTE = 0.25  # seconds at least for an answer that is expected
 SPREAD = 10  # parts into which the second question to a host without a voice is spread
-RULES = (errnos.EPERM, errnos.EACCES)  # a local rule's word does not change by waiting
-NOTHING: I64 = np.empty(0, np.int64)
+RULES = (errnos.EPERM, errnos.EACCES)  # a local rule's word changes only where the rule has a limit
+RULES_PATIENCE = 2.0
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Scan(Ledger):
         self.controls = Controls(self.hosts, len(self.block.ports), self.seed, self.counters.trials)
         self.lanes = Lanes(self.hosts, max(4 * self.timeout, PATIENCE))
         self.looks = Looks(self)
+        self.turned: set[tuple[int, int]] = set()  # (address row, ICMP kind): said of canaries too
         self._order = Order(self.block, self.seed, self.first if self.confidence is not None else None)
         self._unsettled = slots
         self._spent = 0  # attempts made at unsettled probes
@@ -99,13 +101,13 @@ class Scan(Ledger):
         if self.confidence is not None and asked.size:
             self.controls.accompany(asked, self._unsettled, self._trying())
         if not asked.size:
-            chosen.append(self.looks.due(room))
-        return np.concatenate(chosen)
+            asked = self.looks.due(room)
+        return np.concatenate([chosen[0], self.controls.mingle(chosen[1], asked)])
 
     def _envoys(self, room: int) -> I64:
         for row in self.lanes.envoys_to(self._now):
             self._closing.envoys.append(self.controls.envoys(row) | ENVOY)
-        return _take(self._closing.envoys, room)
+        return take(self._closing.envoys, room)
 
     def _companions(self, room: int) -> I64:
         return self.controls.companions(room, self._now)
@@ -202,7 +204,8 @@ class Scan(Ledger):
         slots = slots_of(tickets[tickets < LOOK])
         self.refused[slots] += 1
         rest = max(self.timeout, 0.1)
-        most = self.attempts if errno in RULES else max(self.attempts, min(250, int(PATIENCE / rest) + 1))
+        patience = RULES_PATIENCE if errno in RULES else PATIENCE
+        most = max(self.attempts, min(250, int(patience / rest) + 1))
         final = self.refused[slots] >= most
         self._cannot_send(slots[final], errno)
         if not final.all():
@@ -264,7 +267,7 @@ class Scan(Ledger):
         if self.confidence is None:
             return np.ones(slots.size, np.bool_)
         needed = np.log(np.maximum(self.hosts.unsettled[rows], 1) / (1 - self.confidence))
-        moot = (self.hosts.gives[rows] == 0) | (self.seen[slots] & ICMP_SOFT != 0) | self.lanes.given_up[rows]
+        moot = (self.hosts.gives[rows] == 0) | self.lanes.given_up[rows]
         enough: Bools = moot | (self.silence[slots] >= needed)
         return enough
 
@@ -272,7 +275,7 @@ class Scan(Ledger):
         """Of silent slots, whether it is proof: enough of it, and witnessed by answers that came later."""
         rows = self.block.address_rows(slots)
         weighed = self.weighs_enough(slots, rows) & ~self.lanes.given_up[rows]
-        mute = (self.hosts.gives[rows] == 0) | (self.seen[slots] & ICMP_SOFT != 0)
+        mute = self.hosts.gives[rows] == 0
         witnessed = mute | self._closing.witnessed(slots, rows) if self.confidence is not None else True
         believed: Bools = (self.quiet[slots] >= self.attempts) & weighed & witnessed
         return believed
@@ -354,6 +357,10 @@ class Scan(Ledger):
         return heard.opened
 
     def _enter_controls(self, heard: Heard, now: float) -> None:
+        for slot, kind in self.contradicted:
+            if self.controls.asks(slot):
+                self.turned.add((slot // len(self.block.ports), kind))
+        self.contradicted.clear()
         self.hosts.answered(SYN_ACK, heard.opened)
         self.hosts.answered(RESET, heard.closed)
         for trial in self.controls.heard(SYN_ACK, heard.syn_acks, heard.echoes, now):
@@ -384,15 +391,3 @@ class Scan(Ledger):
         trials, misses = int(self.hosts.trials[row, trial.kind]), int(self.hosts.misses[row, trial.kind])
         overall = self.controls.losses.overall(trial.kind) or 0.0
         return len(self.hosts.gives) > 1 and trials >= 8 and misses > 4 + 2 * overall * trials
-
-
-def _take(queue: deque[I64], room: int) -> I64:
-    """At most `room` from the front."""
-    chosen = [NOTHING]
-    while queue and room > 0:
-        tickets = queue.popleft()
-        if tickets.size > room:
-            queue.appendleft(tickets[room:])
-        chosen.append(tickets[:room])
-        room -= chosen[-1].size
-    return np.concatenate(chosen)

@@ -5,14 +5,16 @@ until it does. Only what luck decides (which packets are lost, how fast the mach
 from __future__ import annotations
 
 # Reason, and the ids that it keeps from being right. `id*` stands for both IP versions.
-_SCRIPTED = {
+_SCRIPTED: dict[str, str] = {}
+_OLD1 = {
     "nothing tells yet whose reset it is": """
         duplicated-reset ordinary-script* reset-with-a-message reset-with-a-sequence-number reset-with-options
         reset-with-push resets-with-another-ttl*
     """,
     "hosts that answer on every port are not noticed yet": "script-that-answers-on-every-port",
 }
-_IN_LAB = {
+_IN_LAB: dict[str, str] = {}
+_OLD2 = {
     "nothing tells yet whose reset it is": """
         closed-port-forwarded-to-another-host dropped-by-a-router* dropped-by-the-host*
         many-open-ports-are-not-every-port one-port-remarked-by-qos* one-port-zeroed-by-qos ordinary-desktop*
@@ -32,7 +34,8 @@ _IN_LAB = {
         policed-with-silent-ports resets-limited-to-20-per-second*
     """,
 }
-_BY_LUCK = {
+_BY_LUCK: dict[str, str] = {}
+_OLD3 = {
     "a reset right after the handshake is taken for a failed one": "access-control-after-accepting*",
     "what our own machine refused is not sent again yet": "local-queue-full-now-and-then* local-rule-limits",
     "receive drops are counted once the scan is over": "answers-lost-in-our-own-kernel*",

@@ -11,7 +11,7 @@ from tests.cases.marks import Said, judge
 from tests.cases.pending import FAKE
 from tests.cases.responder import Responder
 from tests.cases.scripted_wire import ScriptedWire
-from tests.core.playbook import Clock, block_of, drive, scan_of
+from tests.core.playbook import Clock, block_of, careful_scan_of, drive
 from tests.core.playbook import judge as verdicts_of
 
 CASES = [case for case in corpus() if case.for_fake_wire]
@@ -20,7 +20,7 @@ CASES = [case for case in corpus() if case.for_fake_wire]
 def said(case: Case) -> dict[tuple[str, int], Said]:
     assert case.host
     clock = Clock()
-    scan = scan_of(block_of(case.addresses, case.ports), case.scan.attempts, case.scan.timeout)
+    scan = careful_scan_of(block_of(case.addresses, case.ports), case.scan.rate, case.scan.attempts, case.scan.timeout)
     drive(scan, ScriptedWire(Responder(case.host), clock), Pace(case.scan.rate, clock()), clock, turn=0.001)
     return {
         (str(verdict.key.address), verdict.key.port): Said(

@@ -42,10 +42,10 @@ def scan_of(block: Block, attempts: int = 3, timeout: float = 1.0, seed: int = 7
     return Scan(block, local_of(block), syn_templates(), seed, attempts, timeout)
 
 
-def careful_scan_of(block: Block, rate: float, seed: int = 7, confidence: float | None = 0.999) -> Scan:
+def careful_scan_of(block: Block, rate: float, attempts: int = 3, timeout: float = 1.0, seed: int = 7) -> Scan:
     """As `probe.net.syn` makes it: with control probes and second looks."""
     block_and_us = (block, local_of(block), syn_templates())
-    return Scan(*block_and_us, seed, 3, 1.0, confidence, second_look=True, ceiling=rate, first=(80, 443, 22))
+    return Scan(*block_and_us, seed, attempts, timeout, 0.999, second_look=True, ceiling=rate, first=(80, 443, 22))
 
 
 def judge(scan: Scan, circumstances: Circumstances = QUIET, conversation: Conversation | None = None) -> list[Verdict]:

@@ -94,6 +94,7 @@ def test_no_route_from_a_host_that_lives_is_a_rule() -> None:
     frames = play.send(1.0)
     frames = frames[np.argsort(read(frames, 22, 2))]
     play.hear(1.1, syn_ack(frames[:1]), icmp(frames[1:], 3, 1))
+    play.wait_out()
     assert [verdict.cause for verdict in judge(play.scan)] == [Cause.HALF_OPEN, Cause.REJECTED]
 
 
