@@ -86,10 +86,7 @@ def _links(rows: Bytes, chain: Chain, end: I64) -> Iterator[_Link]:
 
 def _passes(rows: Bytes, link: _Link) -> Bools:
     view = View(rows, link.lines)
-    options = np.isin(link.kind, (HOP_BY_HOP, DESTINATION))
-    listed = np.ones(len(rows), np.bool_)
-    if options.any():
-        listed = _options_pass(rows, link.lines[options], link.at[options], link.size[options], link.depth)
+    listed = _options_pass(rows, link)
     arrived = (view.u8(link.at + 3) == 0) & ~np.isin(view.u8(link.at + 2), SOURCE_ROUTED)
     result: Bools = np.select(
         [link.kind == HOP_BY_HOP, link.kind == DESTINATION, link.kind == ROUTING, link.kind == FRAGMENT],
@@ -104,10 +101,12 @@ def _passes(rows: Bytes, link: _Link) -> Bools:
     return result
 
 
-def _options_pass(rows: Bytes, lines: I64, at: I64, size: I64, depth: int) -> Bools:
-    """One bool per row, true where `lines` does not name it: the list is whole, and asks for nothing unknown."""
-    start, end = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
-    start[lines], end[lines] = at + 2, at + size
+def _options_pass(rows: Bytes, link: _Link) -> Bools:
+    """One bool per row, true where the link is no list of options: the list is whole, and asks for nothing unknown."""
+    start, end, hop_by_hop = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64), np.zeros(len(rows), np.bool_)
+    listed = np.isin(link.kind, (HOP_BY_HOP, DESTINATION))
+    start[link.lines], end[link.lines] = link.at + 2, np.where(listed, link.at + link.size, 0)
+    hop_by_hop[link.lines] = link.kind == HOP_BY_HOP
     good, padding, options = np.ones(len(rows), np.bool_), np.zeros_like(start), np.zeros_like(start)
     for step in walk(rows, start, end, filler=PAD1, stop=NO_KIND, uncounted=2):
         pad = (step.kind == PAD1) | (step.kind == PADN)
@@ -115,7 +114,7 @@ def _options_pass(rows: Bytes, lines: I64, at: I64, size: I64, depth: int) -> Bo
         options[step.lines] += ~pad
         # The two highest bits say what to do with an unknown option: 0 is to skip it (RFC 8200 section 4.2).
         unknown = ~pad & (step.kind >> 6 != 0)
-        alert = (depth == 0) & (step.kind == ROUTER_ALERT) & (step.size != 4)
+        alert = hop_by_hop[step.lines] & (step.kind == ROUTER_ALERT) & (step.size != 4)
         good[step.lines] &= step.whole & ~unknown & ~alert & ~(pad & _dirty(rows, step.lines, step.at, step.size))
         good[step.lines] &= (padding[step.lines] <= MOST_PADDING) & (options[step.lines] <= MOST_OPTIONS)
     return good

@@ -33,6 +33,7 @@ from tests.core.crafted import (
     ipv6,
     listed,
     routing,
+    syn_from,
 )
 
 Packets = Callable[[Asked], list[bytes]]
@@ -156,6 +157,11 @@ IP_OPTIONS = [
     Case("IP: record route twice", one(ACCEPT.but(ip_options=b"\x07\x07\x04\0\0\0\0" * 2)), "", FOUR),
     Case("IP: timestamps", one(ACCEPT.but(ip_options=b"\x44\x08\x05\0\0\0\0\0")), "open", FOUR),
     Case("IP: timestamps full, overflow 15", one(ACCEPT.but(ip_options=b"\x44\x08\x09\xf0\0\0\0\0")), "", FOUR),
+    Case("IP: timestamps, pointer 4", one(ACCEPT.but(ip_options=b"\x44\x08\x04\0\0\0\0\0")), "", FOUR),
+    Case("IP: timestamps twice", one(ACCEPT.but(ip_options=b"\x44\x08\x05\0\0\0\0\0" * 2)), "", FOUR),
+    Case("IP: timestamps with addresses", one(ACCEPT.but(ip_options=b"\x44\x0c\x05\x01" + bytes(8))), "open", FOUR),
+    Case("IP: timestamps, no room for one more", one(ACCEPT.but(ip_options=b"\x44\x08\x05\x01" + bytes(4))), "", FOUR),
+    Case("IP: timestamps full, overflow 14", one(ACCEPT.but(ip_options=b"\x44\x08\x09\xe0\0\0\0\0")), "open", FOUR),
     Case("IP: loose source route", one(ACCEPT.but(ip_options=LSRR)), "", FOUR),
     Case("IP: strict source route", one(ACCEPT.but(ip_options=b"\x89" + LSRR[1:])), "", FOUR),
     Case("IP: source route, used up", one(ACCEPT.but(ip_options=b"\x83\x07\x08\xc6\x12\0\x09")), "", FOUR),
@@ -184,6 +190,7 @@ EXTENSIONS = [
         ("hop-by-hop, dirty padding", [listed(HOP_BY_HOP, PAD_DIRTY)], ""),
         ("hop-by-hop, too much padding", [(HOP_BY_HOP, b"\x01" + bytes(14))], ""),
         ("hop-by-hop, seven bytes of padding", [(HOP_BY_HOP, b"\x01\x1e\x05abcde" + bytes(7))], "open"),
+        ("hop-by-hop, eight bytes of padding", [(HOP_BY_HOP, b"\x01\x1e\x04abcd" + bytes(8))], ""),
         ("hop-by-hop, eight options", [listed(HOP_BY_HOP, b"\x1e\0" * 8)], "open"),
         ("hop-by-hop, nine options", [listed(HOP_BY_HOP, b"\x1e\0" * 9)], ""),
         ("hop-by-hop beyond the packet", [(HOP_BY_HOP, b"\xff\x01\x04\0\0\0\0")], ""),
@@ -194,6 +201,7 @@ EXTENSIONS = [
         ("destination options, unknown to skip", [listed(DESTINATION, b"\x1e\x04abcd")], "open"),
         ("destination options, unknown to drop", [listed(DESTINATION, b"\x5e\x04abcd")], ""),
         ("destination options, router alert", [listed(DESTINATION, b"\x05\x02\0\0\x01\0")], "open"),
+        ("destination options, router alert of size 3", [listed(DESTINATION, b"\x05\x01\0")], "open"),
         ("destination options, jumbo", [listed(DESTINATION, b"\xc2\x04\0\0\0\0")], ""),
         ("routing, nothing left", [routing(0, 0)], "open"),
         ("routing, unknown, nothing left", [routing(99, 0)], "open"),
@@ -354,8 +362,8 @@ QUOTES = [
     quoting("sequence number after", True, seq=1, engine=False),
     quoting("other source port", False, sport=1),
     quoting("other destination port", False, dport=1),
-    quoting("other source address", False, about=1),
-    quoting("other destination address", False, about=2),
+    quoting("other source address", False, stray=1),
+    quoting("other destination address", False, stray=2),
     quoting("as a router forwards it", True, rewritten=True),
     quoting("bad checksum", False, xor=1),
     quoting("with IP options", True, FOUR, quoted_ip_options=b"\x94\x04\0\0"),
@@ -371,7 +379,16 @@ QUOTES = [
         "RFC 4884 extension, IPv6", True, SIX, rest=b"\x10\0\0\0", more=bytes(48) + b"\x20\0\0\0\0\x08\x01\x01\0\0\0\0"
     ),
 ]
+
+
+def mapped_quote(syn: Asked) -> list[bytes]:
+    """An ICMPv6 error about our IPv4 packet, as if it had been IPv6."""
+    six = syn_from(1, 6)
+    return [Error(1, 1).about(six, as_mapped(syn.packet))]
+
+
 MIXED = [
+    Case("quote: mapped addresses", mapped_quote, "", FOUR),
     Case("late SYN-ACK after a wrong quote", lambda s: [*unreachable(s, seq=9), ACCEPT.to(s)], "open"),
 ]
 

@@ -134,11 +134,14 @@ class Error:
     quoted_ip_options: bytes = b""
     quoted_extensions: Sequence[Extension] = ()
     xor: int = 0
-    about: int = 0  # which address of the quote is another one: 1 the source, 2 the destination
+    stray: int = 0  # which address of the quote is another one: 1 the source, 2 the destination
     rewritten: bool = False  # TTL, DSCP and checksums of the quote are those of a packet on its way
 
     def to(self, syn: Asked) -> bytes:
-        quote = self._quote(syn)[: self.size] + self.more
+        return self.about(syn, self._quote(syn)[: self.size] + self.more)
+
+    def about(self, syn: Asked, quote: bytes) -> bytes:
+        """An error that quotes anything at all, to the sender of this SYN."""
         sender = self.sender or syn.destination
         protocol = ICMP if syn.version == 4 else ICMPV6
         body = bytes([self.kind, self.code, 0, 0]) + self.rest + quote
@@ -158,7 +161,7 @@ class Error:
             Answer(), ttl=ttl, tos=tos, ip_options=self.quoted_ip_options, extensions=self.quoted_extensions
         )
         ends = syn.source, syn.destination
-        source, destination = (bytes([end[0] ^ (self.about == n)]) + end[1:] for n, end in enumerate(ends, 1))
+        source, destination = (bytes([end[0] ^ (self.stray == n)]) + end[1:] for n, end in enumerate(ends, 1))
         quote = about._packet(syn.version, source, destination, TCP, tcp)
         return quote[:10] + b"\xff\xff" + quote[12:] if self.rewritten and syn.version == 4 else quote
 

@@ -3,7 +3,6 @@ kernel's word where they leave a choice."""
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 EXTENSIONS = {0: "hop-by-hop", 43: "routing", 44: "fragment", 51: "authentication", 60: "destination"}
@@ -12,20 +11,19 @@ MAPPED = bytes(10) + b"\xff\xff"
 
 @dataclass(frozen=True)
 class Upper:
-    """What an IP packet carries: bytes `start` … `end` of it, if `sound`. `protocol` is what it says, sound or not."""
+    """What an IP packet carries: bytes `start` … `end` of it, unless there is a `fault`. `protocol` is what it says."""
 
     protocol: int
     start: int
     end: int
-    sound: bool
+    fault: str
 
 
 def ones(data: bytes) -> int:
-    """The ones' complement sum of 16-bit words, an odd byte padded with zero (RFC 1071)."""
-    total: int = sum(word for (word,) in struct.iter_unpack(">H", data + bytes(len(data) % 2)))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
+    """The ones' complement sum of 16-bit words, an odd byte padded with zero (RFC 1071): the whole number modulo 65535,
+    because 65536 is 1 there; a sum that is not of zeros alone has 65535 for zero."""
+    number = int.from_bytes(data + bytes(len(data) % 2), "big")
+    return number % 0xFFFF or (0xFFFF if number else 0)
 
 
 def upper(data: bytes) -> Upper | None:
@@ -33,18 +31,19 @@ def upper(data: bytes) -> Upper | None:
     version = data[0] >> 4 if data else 0
     padded = data + bytes(64)
     if version == 4:
-        return Upper(padded[9], (data[0] & 15) * 4, int.from_bytes(padded[2:4], "big"), _ipv4_sound(data))
+        return Upper(padded[9], (data[0] & 15) * 4, int.from_bytes(padded[2:4], "big"), _ipv4_fault(data))
     return _ipv6(data, padded) if version == 6 else None
 
 
-def _ipv4_sound(data: bytes) -> bool:
-    if len(data) < 20:
-        return False
+def _ipv4_fault(data: bytes) -> str:
     start, end = (data[0] & 15) * 4, int.from_bytes(data[2:4], "big")
-    more_or_later_fragment = int.from_bytes(data[6:8], "big") & 0x3FFF
-    if start < 20 or more_or_later_fragment or end > len(data) or end < start + 8 or ones(data[:start]) != 0xFFFF:
-        return False
-    return ip_options_sound(data[20:start])
+    if len(data) < 20 or start < 20 or end > len(data) or end < start + 8:
+        return "IP length"
+    if int.from_bytes(data[6:8], "big") & 0x3FFF:
+        return "fragment"
+    if ones(data[:start]) != 0xFFFF:
+        return "IP checksum"
+    return "" if ip_options_sound(data[20:start]) else "IP options"
 
 
 def split_options(options: bytes, filler: int, stop: int, uncounted: int = 0) -> tuple[list[tuple[int, bytes]], bytes]:
@@ -87,10 +86,18 @@ def _has_room(kind: int, option: bytes) -> bool:
 def _ipv6(data: bytes, padded: bytes) -> Upper:
     end = 40 + int.from_bytes(padded[4:6], "big")
     protocol, start, headers = follow(data, 0, min(end, len(data)))
-    sound = end <= len(data) and start + 8 <= end and not padded[8:24].startswith(MAPPED)
+    return Upper(protocol, start, end, _ipv6_fault(padded, start + 8 <= end <= len(data), headers))
+
+
+def _ipv6_fault(padded: bytes, fits: bool, headers: list[tuple[int, bytes]]) -> str:
+    if not fits:
+        return "IP length"
+    if padded[8:24].startswith(MAPPED):
+        return "mapped address"
     for place, (kind, header) in enumerate(headers):
-        sound = sound and _extension_sound(kind, header, first=place == 0)
-    return Upper(protocol, start, end, sound and [kind for kind, _ in headers].count(44) < 2)
+        if not _extension_sound(kind, header, first=place == 0):
+            return EXTENSIONS[kind]
+    return "fragment" if [kind for kind, _ in headers].count(44) > 1 else ""
 
 
 def follow(data: bytes, at: int, end: int) -> tuple[int, int, list[tuple[int, bytes]]]:

@@ -30,6 +30,18 @@ class Slow:
     malformed: int = 0
 
 
+Row = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one packet says: `kind` is "tcp", "icmp" or neither; without a row, `fault` names the broken rule."""
+
+    kind: str
+    row: Row | None = None
+    fault: str = ""
+
+
 def batch_of(packets: Sequence[Packet], spare: int = 0) -> Batch:
     """Packets as a wire gives them: zero beyond each end, and `spare` columns that nobody needs."""
     rows = np.zeros((len(packets), max((len(p.data) for p in packets), default=0) + spare), np.uint8)
@@ -64,12 +76,32 @@ def as_rows(parsed: Parsed) -> Slow:
 
 
 def slow_parse(packets: Sequence[Packet]) -> Slow:
+    return gathered(packets, [slow_read(packet) for packet in packets])
+
+
+def gathered(packets: Sequence[Packet], told: Sequence[Told]) -> Slow:
+    """In the parser's order: IPv4 first."""
     result = Slow()
     for version in (4, 6):
-        for packet in packets:
-            if packet.data[:1] and packet.data[0] >> 4 == version:
-                _enter(packet, version, result)
+        mine = [
+            one for packet, one in zip(packets, told, strict=True) if packet.data[:1] and packet.data[0] >> 4 == version
+        ]
+        result.tcp += [one.row for one in mine if one.kind == "tcp" and one.row]
+        result.icmp += [one.row for one in mine if one.kind == "icmp" and one.row]
+        result.malformed += sum(one.kind == "tcp" and not one.row for one in mine)
     return result
+
+
+def slow_read(packet: Packet) -> Told:
+    carried = upper(packet.data)
+    if carried is None:
+        return Told("", fault="no IP")
+    version = packet.data[0] >> 4
+    kind = {6: "tcp", 1 if version == 4 else 58: "icmp"}.get(carried.protocol, "")
+    if not kind or carried.fault:
+        return Told(kind, fault=carried.fault or "other protocol")
+    found = (_tcp if kind == "tcp" else _icmp)(packet, version, carried)
+    return Told(kind, fault=found) if isinstance(found, str) else Told(kind, found)
 
 
 def address(data: bytes) -> int:
@@ -77,32 +109,22 @@ def address(data: bytes) -> int:
     return 0xFFFF << 32 | int.from_bytes(data, "big") if len(data) == 4 else int.from_bytes(data, "big")
 
 
-def _enter(packet: Packet, version: int, result: Slow) -> None:
-    carried = upper(packet.data)
-    assert carried is not None
-    if carried.protocol == 6:
-        row = _tcp(packet, version, carried)
-        result.tcp.extend([row] if row else [])
-        result.malformed += row is None
-    elif carried.protocol == (1 if version == 4 else 58):
-        row = _icmp(packet, version, carried)
-        result.icmp.extend([row] if row else [])
-
-
 def _pseudo(data: bytes, version: int, size: int, protocol: int) -> bytes:
     addresses = data[12:20] if version == 4 else data[8:40]
     return addresses + struct.pack(">II", size, protocol)
 
 
-def _tcp(packet: Packet, version: int, carried: Upper) -> tuple[int, ...] | None:
+def _tcp(packet: Packet, version: int, carried: Upper) -> Row | str:
     data = packet.data
     body = data[carried.start : carried.end]
-    if not carried.sound or len(body) < 20:
-        return None
+    if len(body) < 20:
+        return "TCP length"
     if not packet.intact and ones(_pseudo(data, version, len(body), 6) + body) != 0xFFFF:
-        return None
-    if not 20 <= (body[12] >> 4) * 4 <= len(body) or signed(body[20 : (body[12] >> 4) * 4]):
-        return None
+        return "TCP checksum"
+    if not 20 <= (body[12] >> 4) * 4 <= len(body):
+        return "data offset"
+    if signed(body[20 : (body[12] >> 4) * 4]):
+        return "signed"
     sport, dport, seq, ack, offset, flags, window = struct.unpack(">HHIIBBH", body[:16])
     source, destination = (data[12:16], data[16:20]) if version == 4 else (data[8:24], data[24:40])
     ttl, tos = (data[8], data[1]) if version == 4 else (data[7], (data[0] << 4 | data[1] >> 4) & 0xFF)
@@ -141,20 +163,18 @@ def believed(flags: int, ack: int, tsecr: int | None, cookie: int, since: int, u
     return "closed" if flags & 0x04 else "open" if flags & 0x02 else ""
 
 
-def _icmp(packet: Packet, version: int, carried: Upper) -> tuple[int, ...] | None:
+def _icmp(packet: Packet, version: int, carried: Upper) -> Row | str:
     data = packet.data
     body = data[carried.start : carried.end]
-    if not carried.sound:
-        return None
     covered = body if version == 4 else _pseudo(data, version, len(body), 58) + body
     if not packet.intact and ones(covered) != 0xFFFF:
-        return None
+        return "ICMP checksum"
     quote = body[8:]
-    if body[0] not in ((3, 11) if version == 4 else (1, 3, 4)) or not quote or quote[0] >> 4 != version:
-        return None
-    tcp = quoted_tcp(quote, version)
+    if body[0] not in ((3, 11) if version == 4 else (1, 3, 4)):
+        return "no ICMP error"
+    tcp = quoted_tcp(quote, version) if quote and quote[0] >> 4 == version else None
     if tcp is None:
-        return None
+        return "quote"
     source, destination = (quote[12:16], quote[16:20]) if version == 4 else (quote[8:24], quote[24:40])
     sender, ttl = (data[12:16], data[8]) if version == 4 else (data[8:24], data[7])
     sport, dport, seq = struct.unpack(">HHI", tcp)

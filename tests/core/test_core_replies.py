@@ -15,6 +15,8 @@ from scapy.packet import Raw
 
 from probe.core.plan import split
 from probe.core.replies import Batch, parse
+from tests.core.answer_cases import EACH
+from tests.core.crafted import syn_from
 from tests.core.slow_headers import ones
 from tests.core.slow_replies import Packet, Slow, as_rows, batch_of, slow_parse
 
@@ -114,7 +116,8 @@ def bent(draw: st.DrawFn, original: bytes) -> Packet:
     return Packet(repaired, intact=draw(st.booleans()))
 
 
-valid = st.one_of(tcp_replies(4), tcp_replies(6), icmp_errors(4), icmp_errors(6))
+crafted = st.sampled_from([packet for case, version in EACH for packet in case.packets(syn_from(40000, version))])
+valid = st.one_of(crafted, tcp_replies(4), tcp_replies(6), icmp_errors(4), icmp_errors(6))
 starts, rest = st.sampled_from([b"\x45\0\0\x28", b"\x60\0\0\0", b"\x4f\0\0\x48"]), st.binary(max_size=100)
 packets = st.one_of(
     valid.map(Packet),
