@@ -21,6 +21,7 @@ KINDS = (HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION)
 MOST = 5
 PAD1, PADN, ROUTER_ALERT, NO_KIND = 0, 1, 5, 256
 MOST_PADDING, MOST_OPTIONS = 7, 8  # net/ipv6/exthdrs.c, ip6_parse_tlv; IP6_DEFAULT_MAX_HBH_OPTS_CNT
+MOST_STEPS = MOST_OPTIONS + (MOST_OPTIONS + 1) * MOST_PADDING  # a longer list has too much of either
 SOURCE_ROUTED = (3, 4)  # RPL and segment routing, which a host refuses unless told (net/ipv6/exthdrs.c, ipv6_rthdr_rcv)
 
 
@@ -108,7 +109,10 @@ def _options_pass(rows: Bytes, link: _Link) -> Bools:
     start[link.lines], end[link.lines] = link.at + 2, np.where(listed, link.at + link.size, 0)
     hop_by_hop[link.lines] = link.kind == HOP_BY_HOP
     good, padding, options = np.ones(len(rows), np.bool_), np.zeros_like(start), np.zeros_like(start)
-    for step in walk(rows, start, end, filler=PAD1, stop=NO_KIND, uncounted=2):
+    for count, step in enumerate(walk(rows, start, end, filler=PAD1, stop=NO_KIND, uncounted=2)):
+        if count == MOST_STEPS:  # 2000 bytes of padding are 2000 steps, for one packet
+            good[step.lines] = False
+            break
         pad = (step.kind == PAD1) | (step.kind == PADN)
         padding[step.lines] = np.where(pad, padding[step.lines] + step.size, 0)
         options[step.lines] += ~pad

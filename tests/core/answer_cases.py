@@ -176,6 +176,7 @@ IP_OPTIONS = [
 ]
 
 PADN, PAD_DIRTY = b"\x01\x04\0\0\0\0", b"\x01\x04\0\0\0\x01"
+SPACED = bytes(7) + (b"\x1e\0" + bytes(7)) * 7  # seven options, as much padding around each as may be
 EXTENSIONS = [
     Case(f"IPv6: {name}", one(ACCEPT.but(extensions=extensions)), kernel, SIX)
     for name, extensions, kernel in [
@@ -193,6 +194,8 @@ EXTENSIONS = [
         ("hop-by-hop, eight bytes of padding", [(HOP_BY_HOP, b"\x01\x1e\x04abcd" + bytes(8))], ""),
         ("hop-by-hop, eight options", [listed(HOP_BY_HOP, b"\x1e\0" * 8)], "open"),
         ("hop-by-hop, nine options", [listed(HOP_BY_HOP, b"\x1e\0" * 9)], ""),
+        ("destination options, all that may be", [(DESTINATION, b"\x0a" + SPACED + b"\x1e\x07" + bytes(14))], "open"),
+        ("destination options, one byte more", [(DESTINATION, b"\x0a" + SPACED + b"\x1e\x06" + bytes(14))], ""),
         ("hop-by-hop beyond the packet", [(HOP_BY_HOP, b"\xff\x01\x04\0\0\0\0")], ""),
         ("hop-by-hop, second", [listed(DESTINATION, PADN), listed(HOP_BY_HOP, PADN)], ""),
         ("hop-by-hop twice", [listed(HOP_BY_HOP, PADN)] * 2, ""),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from ipaddress import ip_address
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +15,12 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6TimeExceeded, IPv6
 from scapy.packet import Raw
 
+from probe.core.extensions import MOST_STEPS
+from probe.core.options import Step, walk
 from probe.core.plan import split
 from probe.core.replies import Batch, parse
 from tests.core.answer_cases import EACH
-from tests.core.crafted import syn_from
+from tests.core.crafted import Answer, syn_from
 from tests.core.slow_headers import ones
 from tests.core.slow_replies import Packet, Slow, as_rows, batch_of, slow_parse
 
@@ -259,3 +263,18 @@ def test_a_quote_that_is_no_ipv6_header() -> None:
     quoted[0] = 0x45
     error = IPv6(src="fd18::9", dst="fd18::2") / ICMPv6DestUnreach(code=1) / Raw(bytes(quoted))
     assert as_rows(parse(batch_of([Packet(bytes(error))]))) == Slow()
+
+
+def test_a_long_list_of_padding_is_not_walked_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One packet that takes two thousand steps would be enough to stop a scan for a while, if sent often."""
+    steps = []
+
+    def counted(*arguments: Any, **options: Any) -> Iterator[Step]:
+        for step in walk(*arguments, **options):
+            steps.append(step)
+            yield step
+
+    monkeypatch.setattr("probe.core.extensions.walk", counted)
+    packet = Answer(extensions=[(60, bytes([249]) + bytes(1998))]).to(syn_from(40000, 6))
+    assert as_rows(parse(batch_of([Packet(packet)]))) == Slow(malformed=1)
+    assert len(steps) == MOST_STEPS + 1
