@@ -19,6 +19,7 @@ TCP, ICMP, ICMPV6 = 6, 1, 58
 HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION = 0, 43, 44, 51, 60
 
 MSS, NOP = b"\x02\x04\x05\xb4", b"\x01"
+PADN = b"\x01\x04\0\0\0\0"
 Extension = tuple[int, bytes]  # its number, and all of it but the first byte, which names the next header
 
 

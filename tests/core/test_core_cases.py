@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.answer_cases import CASES, EACH, Case
+from tests.core.answer_cases import CASES, EACH
+from tests.core.case import Case
 from tests.core.crafted import asked
 from tests.core.playbook import HOST4, HOST6, Play
 from tests.core.slow_replies import Packet, batch_of

@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 
 from probe.lab.namespaces import new_network, unshare_user
-from tests.core.answer_cases import EACH, Case
+from tests.core.answer_cases import EACH
+from tests.core.case import Case
 from tests.core.crafted import ICMP, ICMPV6, SYN, TCP, Answer, Asked, asked, checksum, ipv4, ipv6
 
 US = {4: "198.18.0.2", 6: "fd18::2"}

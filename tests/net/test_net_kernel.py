@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from tests.core.answer_cases import EACH, Case
+from tests.core.answer_cases import EACH
+from tests.core.case import Case
 
 pytestmark = pytest.mark.lab
 
