@@ -63,7 +63,7 @@ def test_engine_and_reference_agree() -> None:
 @pytest.mark.parametrize("lie", ["acceptable", "parse"])
 def test_a_broken_engine_is_found_out(monkeypatch: pytest.MonkeyPatch, lie: str) -> None:
     if lie == "acceptable":  # believes whatever comes from the right place
-        monkeypatch.setattr("probe.core.scan.acceptable", lambda flags, *_, **__: np.ones(len(flags), np.bool_))
+        monkeypatch.setattr("probe.core.ledger.acceptable", lambda flags, *_, **__: np.ones(len(flags), np.bool_))
     else:  # takes the kernel's word for packets about which it said nothing
         monkeypatch.setattr("probe.core.replies._undamaged", lambda packets, **_: np.ones(len(packets.rows), np.bool_))
     with pytest.raises(AssertionError) as caught:
