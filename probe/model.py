@@ -132,6 +132,7 @@ class ScanOptions:
 
     tcp: tuple[int, ...] = ()
     handshake: bool = True
+    locate: bool = False
     rate: float = 5000.0
     attempts: int = 3
     timeout: float = 1.0
@@ -228,6 +229,8 @@ class Evidence:
     `ttl` is the received one (IPv6: hop limit), `window` the unscaled TCP window, `flags` tcpdump-like letters in
     the order S A F R P U, `errno` the symbolic name (`ENETUNREACH`), `note` one sentence for people. `p_miss` is the
     chance that silence is a lost answer, by control probes.
+    Of a dropped port that was located: `hop` (from 1) is the last that answered a SYN of rising TTL to it, with its
+    address, and `silent_hop` the first one after it that did not.
     """
 
     responder: str | None = None
@@ -237,6 +240,9 @@ class Evidence:
     icmp_type: int | None = None
     icmp_code: int | None = None
     errno: str | None = None
+    hop: int | None = None
+    hop_address: str | None = None
+    silent_hop: int | None = None
     note: str | None = None
     p_miss: float | None = None
 

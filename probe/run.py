@@ -62,6 +62,8 @@ class _Stop:
 def run(job: Job, reports: Reports, progress: Progress) -> int:
     """Scan, judge, report; returns the exit code. Raises WireError before anything is sent."""
     scanner, warnings = open_scanner(job.wire)
+    if job.profile.scan.locate and scanner.name == "connect":
+        warnings += ("dropped ports are not located: that needs raw sockets",)
     for warning in warnings:
         progress.say(f"probe: {warning}")
     try:

@@ -39,7 +39,7 @@ _VOLATILE = (
     (re.compile(r"^\d+ sent\b"), "N sent"),
     (re.compile(r"\b(nginx|OpenSSH|Redis|Twisted|probe) \d\S*"), r"\1 V"),
     (re.compile(r"^(ok +python +)\d\S*"), r"\1V"),
-    (re.compile(r"\b(office|broken)-[0-9a-f]{6}\b"), r"\1-ID"),
+    (re.compile(r"\b(office|broken|hops)-[0-9a-f]{6}\b"), r"\1-ID"),
 )
 
 

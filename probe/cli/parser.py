@@ -70,6 +70,7 @@ def _scan(parser: Parser) -> None:
     parser.add_argument("--max-probes", type=_whole, help="how many probes are not too many (default 100 million)")
     parser.add_argument("--seed", type=_whole, help="repeat the probe order of an earlier run")
     parser.add_argument("--no-handshake", action="store_true", help="do not complete handshakes on open ports")
+    parser.add_argument("--locate", action="store_true", help="find the hop after which dropped ports are dropped")
     _output_options(parser)
 
 

@@ -63,7 +63,7 @@ def _scan_options(options: Namespace, ports: tuple[int, ...]) -> ScanOptions:
     names = ("rate", "attempts", "timeout", "confidence", "max_probes", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     try:
-        said = ScanModel.model_validate({**given, "handshake": not options.no_handshake})
+        said = ScanModel.model_validate({**given, "handshake": not options.no_handshake, "locate": options.locate})
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from probe.core.bounds import Bounds, locating
 from probe.core.columns import I64, MAPPED, U64, Bools, is_mapped
 from probe.model import Address, AddressRange, PortKey, ScanOptions, Target
 
@@ -143,6 +144,15 @@ class Plan:
         return self.probes * self.options.attempts
 
     @property
+    def locating(self) -> Bounds:
+        """What comes on top where dropped ports are to be located: at most, with every port dropped."""
+        if not self.options.locate:
+            return Bounds(0, 0.0)
+        here = min(self.addresses, self._addresses_per_block)
+        packets, seconds = locating(self.options, here * len(self.ports), here)
+        return Bounds(packets * self.blocks, seconds * self.blocks)
+
+    @property
     def blocks(self) -> int:
         return -(-self.addresses // self._addresses_per_block)
 
@@ -153,8 +163,9 @@ class Plan:
 
     @property
     def most_s(self) -> float:
-        """Seconds when none is: each block waits out its last attempt."""
-        return self.packets / self.options.rate + self.blocks * self.options.attempts * self.options.timeout
+        """Seconds when none is: each block waits out its last attempt, and all ports are located."""
+        waits = self.blocks * self.options.attempts * self.options.timeout
+        return self.packets / self.options.rate + waits + self.locating.seconds
 
     @property
     def deadline_s(self) -> float:

@@ -11,6 +11,7 @@ from probe.core.plan import Block
 from probe.core.scan import Scan
 from probe.model import Conversation, Verdict
 from probe.net.craft import syn_templates
+from probe.net.locating import locate
 from probe.net.orders import Orders
 from probe.net.pump import pump
 from probe.net.raw import open_wire
@@ -44,9 +45,10 @@ class SynScan:
             scan = self._prepare(block, orders)
             await self._pump(scan, orders)
             await orders.shaken()
-            echo = await self._echoes(scan, orders)
-            for verdict in self._assess(scan, echo, orders).verdicts():
-                yield verdict
+            assessment = self._assess(scan, await self._echoes(scan, orders), orders)
+            tell = await locate(scan, assessment.verdicts(), Scoped(self._raw, orders.scope), orders)
+            for verdict in assessment.verdicts():
+                yield tell(verdict)
             if not scan.done:
                 return
 

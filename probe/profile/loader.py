@@ -112,6 +112,7 @@ def scan_options(said: ScanModel, scanned: Iterable[int]) -> ScanOptions:
     return ScanOptions(
         tcp=tuple(sorted(scanned)),
         handshake=said.handshake,
+        locate=said.locate,
         rate=float(said.rate),
         attempts=said.attempts,
         timeout=said.timeout,

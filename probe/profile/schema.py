@@ -103,6 +103,9 @@ class ScanModel(_Section):
     handshake: Annotated[bool, Strict()] = Field(
         default=True, description="Complete the handshake on open ports: banner, service, TLS."
     )
+    locate: Annotated[bool, Strict()] = Field(
+        default=False, description="Find the hop after which dropped ports are dropped, by SYNs of rising TTL."
+    )
     rate: Number = Field(default=5000.0, gt=0, le=10_000_000, description="Ceiling in packets per second.")
     attempts: Integer = Field(
         default=3, ge=1, le=20, description="Probes to a port that stays silent, the first included."

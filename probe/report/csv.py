@@ -24,6 +24,7 @@ COLUMNS = (
     *("tls_version", "tls_alpn", "tls_subject", "tls_issuer", "tls_names"),
     *("tls_not_before", "tls_not_after", "tls_sha256", "banner"),
     *("outcome", "proof", "expectation", "line", "expected", "observed", "home", "found", "message"),
+    *("hop", "hop_address", "silent_hop"),
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 

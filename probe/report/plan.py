@@ -23,6 +23,8 @@ def lines(profile: Profile, targets: tuple[Target, ...], plan: Plan) -> Iterator
     yield f"ports       {format_ports(plan.ports, 12)} ({len(plan.ports)} TCP ports)"
     yield f"probes      {plan.addresses:,} addresses × {len(plan.ports):,} ports = {plan.probes:,}"
     yield f"packets     {plan.probes:,} if all are answered, at most {plan.packets:,} ({scan.attempts} attempts each)"
+    if scan.locate:
+        yield f"locating    at most {plan.locating.packets:,} packets more, to find where silent ports are dropped"
     yield f"rate        at most {scan.rate:,.0f} packets per second, each attempt waits {scan.timeout:g} s"
     yield f"duration    {plan.least_s:.1f} s if all are answered, {plan.most_s:.1f} s if none is"
     yield f"deadline    {plan.deadline_s:.1f} s; what is undecided then is unknown, and the exit code 3"

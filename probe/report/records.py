@@ -108,6 +108,9 @@ def evidence_record(evidence: Evidence) -> Record:
         icmp_type=evidence.icmp_type,
         icmp_code=evidence.icmp_code,
         errno=evidence.errno,
+        hop=evidence.hop,
+        hop_address=evidence.hop_address,
+        silent_hop=evidence.silent_hop,
         note=evidence.note,
         p_miss=evidence.p_miss,
     )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from probe.core.assess import Assessment, Circumstances
 from probe.core.columns import Bytes
+from probe.core.driver import Driver
 from probe.core.ledger import Local
 from probe.core.pace import Pace
 from probe.core.plan import Block, split
@@ -113,11 +114,11 @@ class TimedWire(Wire, Protocol):
     def next_arrival(self) -> float | None: ...
 
 
-def drive(scan: Scan, wire: TimedWire, pace: Pace, clock: Clock, turn: float) -> None:
+def drive(scan: Driver, wire: TimedWire, pace: Pace, clock: Clock, turn: float) -> None:
     """What `net.pump` does, on a clock that jumps over the time in which nothing happens."""
     ceiling = pace.rate
     while not scan.done:
-        pace.limit(min(ceiling, scan.governor.rate))
+        pace.limit(min(ceiling, scan.rate))
         slots = scan.due(clock.now, pace.budget(clock.now))
         for part, rows in scan.frames(slots, clock.now):
             report = wire.send(rows)

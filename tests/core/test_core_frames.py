@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import socket
 import struct
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
@@ -75,6 +76,21 @@ def test_ipv6_syns_are_scapys(rows: list[Row], sport: int, tsval: int, tos: int)
     made = syn6(syn_templates(tos).ipv6, stamp(rows, sport, tsval))
     assert made.dtype == SYN6
     assert [row.tobytes() for row in made] == [scapys(row, sport, tsval, tos) for row in rows]
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_each_row_may_have_a_ttl_of_its_own(version: int) -> None:
+    host = ipaddress.ip_address("198.18.0.1" if version == 4 else "fd18::1")
+    rows: list[Row] = [(host, host, 80, 7), (host, host, 80, 7)]
+    stamped = replace(stamp(rows, 4000, 9), ttl=np.array([1, 30], np.uint8))
+    made = syn4(syn_templates().ipv4, stamped) if version == 4 else syn6(syn_templates().ipv6, stamped)
+    for row, ttl in zip(made, (1, 30), strict=True):
+        packet = (IP if version == 4 else IPv6)(scapys(rows[0], 4000, 9, 0))
+        if version == 4:
+            packet.ttl, packet.chksum = ttl, None
+        else:
+            packet.hlim = ttl
+        assert row.tobytes() == bytes(packet)
 
 
 def test_the_checksum_that_sums_to_zero() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -175,3 +176,20 @@ def test_the_numbers_of_a_plan() -> None:
     assert plan.least_s == pytest.approx(7.68)
     assert plan.most_s == pytest.approx(23.04 + 6)
     assert plan.deadline_s > plan.most_s
+
+
+def test_locating_is_in_the_numbers_of_a_plan() -> None:
+    target = Target("a", (AddressRange(4, 0xC6120000, 0xC6120001),))
+    options = ScanOptions(tcp=tuple(range(1, 101)), rate=1000.0, attempts=3, timeout=2.0)
+    plain, plan = Plan.of([target], options), Plan.of([target], replace(options, locate=True))
+    assert plain.locating.packets == 0
+    assert plan.locating.packets == 3 * (4 * 200 + 60 * 2)
+    assert plan.most_s - plain.most_s == pytest.approx(plan.locating.seconds) == 2.76 + 30 + 24
+    assert plan.deadline_s > plan.most_s
+
+
+def test_locating_is_bounded_in_each_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "BLOCK_SLOTS", 1 << 16)
+    plan = Plan.of([Target("a", (AddressRange(4, 0, (1 << 16) - 1),))], ScanOptions(tcp=(1, 2), locate=True))
+    assert plan.blocks == 2
+    assert plan.locating == (2 * 200_000, 2 * (40 + 30 + 12))

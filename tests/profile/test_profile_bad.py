@@ -108,6 +108,8 @@ BAD: list[tuple[str | bytes, str, str]] = [
     (scan("rate: 99999999999999999999"), "6:14", "too long for a number"),
     (scan("handshake: no"), "6:19", "no is a boolean in YAML 1.1: write false"),
     (scan("handshake: On"), "6:19", "write true"),
+    (scan("locate: yes"), "6:16", "write true"),
+    (scan("locate: 2"), "6:16", "'locate' must be true or false"),
     (scan("handshake: TRUE"), "6:19", "write true"),
     (plus("vantage: off"), "7:10", "off is a boolean"),
     (plus("vantage: ~"), "7:10", "means 'nothing'"),

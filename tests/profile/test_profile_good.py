@@ -73,6 +73,11 @@ def test_what_is_left_out_has_its_default() -> None:
     assert (profile.expectations, profile.scope, profile.exclude) == ((), (), ())
 
 
+def test_dropped_ports_are_located_where_the_profile_says_so() -> None:
+    profile = loaded("version: 1\nname: t\ntargets: {web: 198.18.1.10}\nscan: {locate: true}\n")
+    assert profile.scan == ScanOptions(tcp=tuple(sorted(COMMON)), locate=True)
+
+
 @pytest.mark.parametrize(
     "path, lab, found",
     [

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.model import Conversation, Handshake, RunInfo, Service, Tls
+from probe.model import Conversation, Evidence, Handshake, RunInfo, Service, Tls
 from probe.report.jsonl import JsonlSink, line
-from probe.report.records import finding_record, port_record, run_record, summary_record
+from probe.report.records import evidence_record, finding_record, port_record, run_record, summary_record
 from tests.report import report_world as world
 
 
@@ -49,6 +49,13 @@ def test_a_port_has_the_promised_shape_and_order() -> None:
     assert record["evidence"] == {"responder": world.WEB, "ttl": 63, "window": 65160, "flags": "SA"}
     assert (record["rtt_ms"], record["registered"], record["handshake"]) == (0.215, "https", "answered")
     assert record["banner"] == "HTTP/1.1 200 OK"
+
+
+def test_where_a_dropped_port_ends_stands_in_its_evidence() -> None:
+    evidence = Evidence(hop=2, hop_address="198.18.0.1", silent_hop=3, note="dropped at or after hop 2 (198.18.0.1)")
+    record = evidence_record(evidence)
+    assert list(record) == ["hop", "hop_address", "silent_hop", "note"]
+    assert (record["hop"], record["hop_address"], record["silent_hop"]) == (2, "198.18.0.1", 3)
 
 
 def test_what_is_absent_leaves_no_trace() -> None:
