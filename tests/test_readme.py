@@ -3,7 +3,7 @@
 A command is a line `$ …` of a ```console block, run by sh from the repository's root. It must end with exit code 0, or
 with one that it names: `# exit 1`, `# exit 0 or 1`. The lines below it are its whole output, where `…` stands for what
 was left out: alone on a line for any number of lines, within a line for any text. Blanks count as one, and so do two
-seeds, durations, counts of sent packets, versions and lab ids.
+seeds, durations, counts of sent packets, versions, lab ids, moments, and the numbers that TCP draws.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ _VOLATILE = (
     (re.compile(r"^\d+ sent\b"), "N sent"),
     (re.compile(r"\b(nginx|OpenSSH|Redis|Twisted|probe) \d\S*"), r"\1 V"),
     (re.compile(r"^(ok +python +)\d\S*"), r"\1V"),
+    (re.compile(r"\bport \d{4,5}\b|\b\d{4}-\d\d-\d\d |\b\d\d:\d\d:\d\d(\.\d{6})?\b"), "T"),
+    (re.compile(r"[+]?\b\d+\.\d{3} ms\b"), "N ms"),
+    (re.compile(r"\b(seq|ack) \d{3,}"), r"\1 N"),
     (re.compile(r"\b(office|broken|hops)-[0-9a-f]{6}\b"), r"\1-ID"),
 )
 

@@ -11,6 +11,7 @@ from probe.errors import UsageError
 EXAMPLES = {
     "run": "probe run profiles/lab.yaml -o jsonl:- | jq 'select(.type == \"finding\")'",
     "scan": "probe scan 127.0.0.1 ::1 -p 22,80,443,8000-8100",
+    "trace": "probe trace 198.18.1.10 https --pcap https.pcap",
     "plan": "probe plan profiles/lab.yaml",
     "check": "probe check profiles/*.yaml",
     "ports": "probe ports 8443",
@@ -82,6 +83,21 @@ def _output_options(parser: Parser) -> None:
     parser.add_argument("--no-progress", action="store_true", help="no progress line")
 
 
+def _trace(parser: Parser) -> None:
+    parser.add_argument("target", metavar="TARGET", help="an address or host name")
+    parser.add_argument("port", metavar="PORT", help="a number, or a name of the table")
+    parser.add_argument("--timeout", metavar="TIME", default="4s", help="how long the handshake may take (default 4s)")
+    parser.add_argument("--pcap", metavar="FILE", help="write the packets for Wireshark")
+    parser.add_argument("--no-locate", action="store_true", help="do not follow a silent port along its way")
+    parser.add_argument(
+        "-o", "--output", metavar="FORMAT:PATH", action="append", default=[], help="jsonl, table; PATH `-`"
+    )
+    parser.epilog = f"""\
+exit code: 0 the port is open, 1 it is not, 2 the command line is wrong, 3 it cannot be told
+
+{parser.epilog}"""
+
+
 def _plan(parser: Parser) -> None:
     parser.add_argument("profile", metavar="PROFILE", help="a YAML file, or `-` for standard input")
 
@@ -121,6 +137,7 @@ def _whole(text: str) -> int:
 _FILL = {
     "run": _run,
     "scan": _scan,
+    "trace": _trace,
     "plan": _plan,
     "check": _check,
     "ports": _ports,

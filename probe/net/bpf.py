@@ -1,6 +1,6 @@
-"""A classic BPF program (Documentation/networking/filter.rst) that lets through only what can answer a scan.
+"""Classic BPF programs (Documentation/networking/filter.rst) that let through only what can answer us.
 
-It runs in the kernel before a packet is copied, so foreign traffic costs us nothing and cannot fill our buffer.
+They run in the kernel before a packet is copied, so foreign traffic costs us nothing and cannot fill our buffer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import struct
 
 from probe.core import extensions
 from probe.core.datagram import OFFSET
+from probe.core.dissect import QUOTING
 from probe.core.fragments import MOST_BYTES
 from probe.core.replies import ERRORS
 
@@ -29,6 +30,15 @@ _Step = tuple[int, int | str, int | str, int] | str
 _Program = list[tuple[int, int, int, int]]
 
 
+_BY_FAMILY: list[_Step] = [
+    (_LD_B, 0, 0, 0),
+    (_AND, 0, 0, 0xF0),
+    (_JEQ, "ipv4", "", 0x40),
+    (_JEQ, "ipv6", "drop", 0x60),
+]
+_ENDS: list[_Step] = ["take", (_RET, 0, 0, _WHOLE), "drop", (_RET, 0, 0, 0)]
+
+
 def answers_to(port: int) -> _Program:
     """Instructions (code, jt, jf, k) that take TCP to `port`, later fragments of TCP, and ICMP and ICMPv6 errors.
 
@@ -39,10 +49,7 @@ def answers_to(port: int) -> _Program:
         [
             (_LD_B, 0, 0, _AD_PKTTYPE),
             (_JEQ, "", "drop", 0),  # PACKET_HOST: not what we sent, not what others get
-            (_LD_B, 0, 0, 0),
-            (_AND, 0, 0, 0xF0),
-            (_JEQ, "ipv4", "", 0x40),
-            (_JEQ, "ipv6", "drop", 0x60),
+            *_BY_FAMILY,
             "ipv4",
             *_ipv4(port),
             "ipv6",
@@ -55,10 +62,45 @@ def answers_to(port: int) -> _Program:
             "tcp",
             (_LD_IND_H, 0, 0, 2),
             (_JEQ, "take", "drop", port),
-            "take",
-            (_RET, 0, 0, _WHOLE),
-            "drop",
-            (_RET, 0, 0, 0),
+            *_ENDS,
+        ]
+    )
+
+
+def between(ours: int, theirs: int) -> _Program:
+    """Instructions that take TCP between these two ports, both ways, and every ICMP and ICMPv6 error."""
+    return _assemble(
+        [
+            (_LD_B, 0, 0, _AD_PKTTYPE),
+            (_JEQ, "ours", "", 0),  # PACKET_HOST
+            (_JEQ, "ours", "drop", 4),  # PACKET_OUTGOING
+            "ours",
+            *_BY_FAMILY,
+            "ipv4",
+            (_LDX_MSH, 0, 0, 0),
+            (_LD_B, 0, 0, 9),
+            (_JEQ, "icmp4", "", socket.IPPROTO_ICMP),
+            (_JEQ, "", "drop", socket.IPPROTO_TCP),
+            (_LD_H, 0, 0, 6),
+            (_JSET, "drop", "ports", OFFSET),
+            "icmp4",
+            *_error(QUOTING[4]),
+            "ipv6",
+            (_LDX_IMM, 0, 0, 40),
+            (_LD_B, 0, 0, 6),
+            (_JEQ, "ports", "", socket.IPPROTO_TCP),
+            (_JEQ, "", "drop", socket.IPPROTO_ICMPV6),
+            *_error(QUOTING[6]),
+            "ports",
+            (_LD_IND_H, 0, 0, 0),
+            (_JEQ, "out", "", ours),
+            (_JEQ, "", "drop", theirs),
+            (_LD_IND_H, 0, 0, 2),
+            (_JEQ, "take", "drop", ours),
+            "out",
+            (_LD_IND_H, 0, 0, 2),
+            (_JEQ, "take", "drop", theirs),
+            *_ENDS,
         ]
     )
 

@@ -108,13 +108,17 @@ class ConnectScan:
             )
 
 
+def meaning_of(code: int) -> tuple[State, Reason, Cause | None]:
+    """What an errno of connect(2) means for the port, 0 being a connection."""
+    if code == 0:
+        return State.OPEN, Reason.SYN_ACK, None
+    return _MEANING.get(code, (State.UNKNOWN, Reason.NOT_SENT, None))
+
+
 def _meaning(attempt: _Attempt) -> tuple[State, Reason, Cause | None, Evidence]:
     if attempt.errno == 0:
-        return State.OPEN, Reason.SYN_ACK, None, Evidence(responder=str(attempt.key.address))
-    evidence = Evidence(errno=errno.errorcode.get(attempt.errno, str(attempt.errno)))
-    if attempt.errno in _MEANING:
-        return *_MEANING[attempt.errno], evidence
-    return State.UNKNOWN, Reason.NOT_SENT, None, evidence
+        return *meaning_of(0), Evidence(responder=str(attempt.key.address))
+    return *meaning_of(attempt.errno), Evidence(errno=errno.errorcode.get(attempt.errno, str(attempt.errno)))
 
 
 def _batches(orders: Orders) -> Iterator[list[PortKey]]:

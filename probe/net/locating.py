@@ -3,6 +3,10 @@ so that the packets take the same way."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -12,14 +16,20 @@ from probe.core.bounds import locating
 from probe.core.columns import I64
 from probe.core.locate import Locate
 from probe.core.located import Located, in_words
-from probe.core.plan import Block, split
+from probe.core.pace import Pace
+from probe.core.plan import Block, Scope, split
 from probe.core.scan import Scan
-from probe.model import Address, Cause, PortKey, State, Verdict
+from probe.errors import WireError
+from probe.model import Address, AddressRange, Cause, PortKey, ScanOptions, State, Verdict
+from probe.net.craft import syn_templates
 from probe.net.orders import Orders
 from probe.net.pump import pump
-from probe.net.wire import Wire
+from probe.net.raw import open_wire
+from probe.net.routes import ReservedPort, local_side
+from probe.net.wire import Scoped, Wire
 
 MOST_PORTS = 1 << 16  # of a block, the first ones of each host: bounds memory
+_RATE, _ATTEMPTS = 100.0, 2  # for a single port there is no hurry
 Tell = Callable[[Verdict], Verdict]
 
 
@@ -40,7 +50,7 @@ async def locate(scan: Scan, verdicts: Iterable[Verdict], wire: Wire, orders: Or
         counters = orders.counters
         orders.on_progress(counters.sent, counters.sent + driver.remaining, counters.received)
 
-    await pump(driver, wire, orders.pace, may_go_on=orders.may_go_on, on_open=lambda _: None, on_turn=on_turn)
+    await pump(driver, wire, orders.pace, may_go_on=orders.may_go_on, on_open=_ignore, on_turn=on_turn)
     places, beyond = driver.places(), Located(cut=f"it is not one of the first {MOST_PORTS:,} dropped ports")
     found = {key: places.get(slot, beyond) for key, slot in zip(dropped, slots.tolist(), strict=True)}
     return lambda verdict: told(verdict, found[verdict.key]) if verdict.key in found else verdict
@@ -102,3 +112,39 @@ def _driver(scan: Scan, dropped: I64, witnesses: I64, orders: Orders) -> Locate:
         rate=scan.rate,
         counters=orders.counters,
     )
+
+
+async def locate_one(address: Address, port: int, timeout: float) -> Located:
+    """Where SYNs to one port end, without a scan before. Raises WireError."""
+    reserved = ReservedPort()
+    with contextlib.closing(reserved), contextlib.closing(open_wire(reserved.number)) as wire:
+        high, low = split(address)
+        block = Block(np.array([high], np.uint64), np.array([low], np.uint64), np.array([port], np.uint16))
+        local, unroutable = local_side(block, reserved.number)
+        for code in unroutable:
+            raise WireError(f"no way from here to {address}: {os.strerror(code)}")
+        bounds = locating(ScanOptions(rate=_RATE, attempts=_ATTEMPTS, timeout=timeout), 1, 1)
+        driver = Locate(
+            block=block,
+            local=local,
+            templates=syn_templates(),
+            seed=secrets.randbits(53),
+            attempts=_ATTEMPTS,
+            timeout=timeout,
+            dropped=np.zeros(1, np.int64),
+            witnesses=np.zeros(0, np.int64),
+            most_packets=bounds.packets,
+            most_seconds=bounds.seconds,
+        )
+        scoped = Scoped(wire, Scope([AddressRange(address.version, int(address), int(address))]))
+        pace = Pace(_RATE, asyncio.get_running_loop().time())
+        await pump(driver, scoped, pace, may_go_on=_always, on_open=_ignore, on_turn=_ignore)
+        return driver.places()[0]
+
+
+def _always(_now: float) -> bool:
+    return True
+
+
+def _ignore(_what: object) -> None:
+    """Nobody listens."""

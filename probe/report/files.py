@@ -45,9 +45,12 @@ def make_folder(path: Path) -> None:
 
 
 class OutFile:
-    """A file in the making. Raises UsageError where the path cannot be used; nothing was written then."""
+    """A file in the making. Raises UsageError where the path cannot be used; nothing was written then.
 
-    def __init__(self, path: str) -> None:
+    `encoding` latin-1 makes it a file of bytes, one per character.
+    """
+
+    def __init__(self, path: str, encoding: str = "utf-8") -> None:
         self.name = path
         self._final = _usable(path)
         self.partial = self._final.with_name(f".{self._final.name}.partial")
@@ -55,7 +58,7 @@ class OutFile:
             handle = _create(self.partial)
         except OSError as error:
             raise _opening(path, error) from error
-        self._text: TextIO = os.fdopen(handle, "w", encoding="utf-8", newline="")
+        self._text: TextIO = os.fdopen(handle, "w", encoding=encoding, newline="")
 
     def write(self, text: str) -> None:
         with self._failing():

@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 def run_record(run: RunInfo) -> Record:
     """The first record: what is scanned, from where, how."""
-    return _present(
+    return present(
         type="run",
         schema_version=SCHEMA_VERSION,
         run_id=run.run_id,
@@ -39,7 +39,7 @@ def run_record(run: RunInfo) -> Record:
 def port_record(verdict: Verdict) -> Record:
     """One verdict. `registered` is only what the table calls the number; `service` is what answered."""
     talk = verdict.conversation
-    return _present(
+    return present(
         type="port",
         target=verdict.target,
         address=str(verdict.key.address),
@@ -62,7 +62,7 @@ def finding_record(finding: Finding) -> Record:
     """One finding: by port with its address, by service with its home and the places where it was found."""
     expectation = finding.expectation
     by_service = expectation.service is not None
-    return _present(
+    return present(
         type="finding",
         outcome=str(finding.outcome),
         proof=str(finding.proof) if finding.proof else None,
@@ -83,7 +83,7 @@ def finding_record(finding: Finding) -> Record:
 
 def summary_record(summary: Summary) -> Record:
     """The last record. Without it the run did not end in good order."""
-    return _present(
+    return present(
         type="summary",
         complete=summary.complete,
         exit_code=summary.exit_code,
@@ -100,7 +100,7 @@ def summary_record(summary: Summary) -> Record:
 
 
 def evidence_record(evidence: Evidence) -> Record:
-    return _present(
+    return present(
         responder=evidence.responder,
         ttl=evidence.ttl,
         window=evidence.window,
@@ -117,7 +117,7 @@ def evidence_record(evidence: Evidence) -> Record:
 
 
 def service_record(service: Service) -> Record:
-    return _present(
+    return present(
         name=service.name,
         product=_text(service.product),
         version=_text(service.version),
@@ -127,7 +127,7 @@ def service_record(service: Service) -> Record:
 
 
 def _tls_record(tls: Tls) -> Record:
-    return _present(
+    return present(
         version=tls.version,
         alpn=_text(tls.alpn),
         subject=_text(tls.subject),
@@ -147,5 +147,6 @@ def _text(remote: str | None) -> str | None:
     return printable(remote) if remote else None
 
 
-def _present(**fields: Any) -> Record:
+def present(**fields: Any) -> Record:
+    """The fields that have a value."""
     return {name: value for name, value in fields.items() if value is not None}

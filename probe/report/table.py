@@ -29,7 +29,7 @@ from probe.services.ports import name_of
 from probe.services.text import escape
 
 _PIPE_WIDTH = 100
-_STYLES = {State.OPEN: "green", State.CLOSED: "yellow", State.FILTERED: "cyan", State.UNKNOWN: "magenta"}
+STYLES = {State.OPEN: "green", State.CLOSED: "yellow", State.FILTERED: "cyan", State.UNKNOWN: "magenta"}
 _SIGNS = {Outcome.VIOLATED: ("✗ violated", "bold red"), Outcome.UNKNOWN: ("? unknown", "bold magenta")}
 _GROUPS_SHOWN = 100
 _RANGES_SHOWN = 16
@@ -60,7 +60,7 @@ class TableSink:
     def __init__(self, out: Out, *, stream: TextIO | None = None, width: int | None = None) -> None:
         self._out = out
         self._buffer = io.StringIO()
-        self._console = console_for(stream or _stream_of(out), self._buffer, width)
+        self._console = console_for(stream or stream_of(out), self._buffer, width)
         self._hosts: dict[Address, Host] = {}
         self._folds = {Outcome.VIOLATED: FindingFold(), Outcome.UNKNOWN: FindingFold()}
         self._findings = dict.fromkeys(Outcome, 0)
@@ -115,7 +115,7 @@ class TableSink:
         yield Text()
 
 
-def _stream_of(out: Out) -> TextIO:
+def stream_of(out: Out) -> TextIO:
     stream = getattr(out, "stream", None)
     return stream if stream is not None else io.StringIO()
 
@@ -159,7 +159,7 @@ def _host_table(rows: Iterable[Row], widths: tuple[int, int, int, int]) -> Rende
 
 def _cells(row: Row) -> tuple[Text, Text, Text, Text]:
     verdict = row.sample
-    state = Text(verdict.observed, _STYLES[verdict.state])
+    state = Text(verdict.observed, STYLES[verdict.state])
     service = _service(verdict) if len(row.ports) == 1 else Text()
     return Text(ranges(row.ports, _RANGES_SHOWN)), state, service, Text(evidence_in_words(verdict, brief=True))
 

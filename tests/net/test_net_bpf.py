@@ -16,7 +16,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6TimeExceeded, IPv6
 from scapy.packet import Raw
 
-from probe.net.bpf import answers_to, attach
+from probe.net.bpf import answers_to, attach, between
 from tests.core.answer_cases import EACH
 from tests.core.crafted import syn_from
 
@@ -94,6 +94,8 @@ def run(program: Program, packet: bytes, packet_type: int) -> int:
                 accumulator &= k
             case 0x15:
                 at += yes if accumulator == k else no
+            case 0x45:
+                at += yes if accumulator & k else no
             case 0x25:
                 at += yes if accumulator > k else no
             case _:
@@ -142,6 +144,33 @@ def test_it_keeps_nothing_from_the_engine() -> None:
         taken = [run(program, packet, HOST_PACKET) != 0 for packet in case.packets(syn_from(PORT, version))]
         assert all(taken) or not case.verdict, case.name
         assert not any(taken) or case.name != "other destination port"
+
+
+def is_between(packet: bytes, ours: int, theirs: int) -> bool:
+    """TCP between two ports, either way and not a later fragment, or an ICMP error of any type."""
+    try:
+        four = packet[0] >> 4 == 4
+        protocol, start = (packet[9], (packet[0] & 15) * 4) if four else (packet[6], 40)
+        if packet[0] >> 4 not in (4, 6) or (four and protocol == 6 and int.from_bytes(packet[6:8], "big") & 0x1FFF):
+            return False
+        if protocol == (1 if four else 58):
+            return packet[start] in ((3, 11, 12) if four else (1, 2, 3, 4))
+        pair = struct.unpack_from(">HH", packet, start)
+        return protocol == 6 and pair in ((ours, theirs), (theirs, ours))
+    except (IndexError, struct.error):
+        return False
+
+
+@settings(max_examples=300)
+@given(packets, st.sampled_from([HOST_PACKET, OUTGOING, 1, 2, 3]), st.sampled_from([80, 81, PORT]), ports)
+@example(bytes(IP() / TCP(sport=80, dport=PORT)), HOST_PACKET, 80, PORT)
+@example(bytes(IP(options=[Raw(b"\x01" * 4)]) / TCP(sport=PORT, dport=80)), OUTGOING, 80, PORT)
+@example(bytes(IPv6() / TCP(sport=80, dport=PORT)), OUTGOING, PORT, 80)
+@example(bytes(IPv6() / TCP(sport=80, dport=81)), HOST_PACKET, 80, PORT)
+@example(bytes(IPv6() / ICMPv6DestUnreach()), HOST_PACKET, 1, 2)
+def test_what_is_between_two_ports(packet: bytes, packet_type: int, one: int, other: int) -> None:
+    taken = run(between(one, other), packet, packet_type)
+    assert taken == (0xFFFF if packet_type in (HOST_PACKET, OUTGOING) and is_between(packet, one, other) else 0)
 
 
 @pytest.fixture(scope="module")
