@@ -38,7 +38,7 @@ class _Hop:
 
 @dataclass(slots=True)
 class _Flight:
-    """Questions that leave together, the control last. Both counters go down to nought."""
+    """Questions that leave together, the control last. Both counters go down to nought; what is spoilt is void."""
 
     hop: int
     questions: list[int]
@@ -46,6 +46,7 @@ class _Flight:
     unsent: int
     unheard: int
     willing: bool = False
+    spoilt: bool = False
     landed: bool = False
 
 
@@ -106,6 +107,11 @@ class Errands:
         if question != flight.control:
             self.add(self._walks.refused(question))
         self.left(question, self._now)
+
+    def lost(self) -> None:
+        """Answers were lost on our side: the silence of what is under way is no silence."""
+        for flight in self._flights.values():
+            flight.spoilt = True
 
     def next_deadline(self) -> float | None:
         """When something becomes due by waiting; None if something is due now or nothing is left."""
@@ -191,7 +197,7 @@ class Errands:
         if flight.control is not None:
             self._adjust(flight, len(flight.questions) - len(silent), now)
         for question in silent:
-            counts = flight.control is None or flight.willing
+            counts = not flight.spoilt and (flight.control is None or flight.willing)
             self._tries[question] += counts
             over = self._tries[question] >= self._attempts
             self.add(self._walks.stays_silent(question) if over else [question])
@@ -200,7 +206,9 @@ class Errands:
         """A hop that answered its control is asked more at once; one that did not, as much as it answered."""
         hop = self._hops[flight.hop]
         hop.busy = False
-        if flight.willing:
+        if flight.spoilt:
+            hop.pause = 0.0
+        elif flight.willing:
             hop.window, hop.pause = min(MOST_WINDOW, 2 * hop.window), 0.0
         else:
             self.seldom = True

@@ -90,7 +90,11 @@ class Locate:
         for question in questions.tolist():
             self._errands.left(question, now)
 
-    def failed(self, questions: I64, errno: int) -> None:
+    def lost(self, _now: float) -> None:
+        """Our own kernel had to drop received packets."""
+        self._errands.lost()
+
+    def failed(self, questions: I64, errno: int, _now: float = 0.0) -> None:
         """The local machine would not send these; where that port ends stays open."""
         for question in questions.tolist():
             self._refused.setdefault(question // WIDTH, {})[question % WIDTH] = errno

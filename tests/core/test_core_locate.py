@@ -49,6 +49,7 @@ class Search:
         most_seconds: float = 60.0,
         attempts: int = 3,
         witnesses: bool = True,
+        start: bool = True,
         **path: object,
     ) -> None:
         self.clock, answering = Clock(), {80: OPEN} if answering is None else answering
@@ -70,8 +71,13 @@ class Search:
             most_packets=most_packets,
             most_seconds=most_seconds,
         )
+        self.rate = rate
+        if start:
+            self.run()
+
+    def run(self) -> None:
         began = self.clock.now
-        drive(self.locate, self.path, Pace(rate, self.clock.now), self.clock, turn=0.001)
+        drive(self.locate, self.path, Pace(self.rate, began), self.clock, turn=0.001)
         self.seconds = self.clock.now - began
         places = self.locate.places()
         self.places = {(str(key.address), key.port): places[slot] for slot in places if (key := self.block.key(slot))}
@@ -243,6 +249,20 @@ def test_what_this_machine_would_not_send_is_not_the_networks_silence(ttls: set[
 
     search = Search({HOST4: routers(HOST4, 3)}, refuse=refuse, witnesses=False, answering={})
     assert search.words == {words}
+
+
+def test_silence_while_our_own_kernel_drops_packets_is_none() -> None:
+    """Nothing is heard for ten seconds, and then all is found all the same."""
+    way = routers(HOST4, 2)
+    way[1].drops = frozenset(DROPPED)
+    search = Search({HOST4: way}, start=False)
+    until = search.clock.now + 10.0
+    while search.clock.now < until:
+        search.locate.sent(search.locate.due(search.clock.now, 100), search.clock.now)
+        search.locate.lost(search.clock.now)
+        search.clock.now += 0.25
+    search.run()
+    assert {place.hop for place in search.places.values()} == {2}
 
 
 def test_a_port_that_answers_now_was_not_dropped() -> None:
