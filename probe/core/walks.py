@@ -168,12 +168,9 @@ class Walks:
         walker.open &= ~(1 << ttl)
         if walker.over:
             return []
+        # Where nobody answered at the usual hop, this begins anew from the first one.
         more = self._ask(number, self._beyond(walker, walker.low))
-        if more or walker.open:
-            return more
-        # Nobody answered where its neighbours had an answer: it ends nearer, so ask every hop up to there.
-        nearer = [] if walker.low else self._ask(number, range(1, (walker.path.usual or 1)))
-        return nearer or self._finish(number)
+        return more if more or walker.open else self._finish(number)
 
     def _finish(self, number: int) -> list[int]:
         walker = self.walkers[number]

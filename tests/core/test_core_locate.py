@@ -126,6 +126,14 @@ def test_each_port_has_its_own_place() -> None:
     assert in_words(search.at(HOST4, 25)) == "dropped at or before hop 1 (198.18.7.1), which answers for other ports"
 
 
+@pytest.mark.parametrize("witnesses", [True, False])
+def test_a_port_that_ends_nearer_than_the_first_one(witnesses: bool) -> None:
+    way = routers(HOST4, 4)
+    way[3].drops, way[1].drops, way[0].drops_early = frozenset({21}), frozenset({22}), frozenset({23})
+    search = Search({HOST4: way}, dropped=(21, 22, 23), witnesses=witnesses)
+    assert [search.at(HOST4, port).hop for port in (21, 22, 23)] == [4, 2, None]
+
+
 def test_a_drop_before_the_first_answer_of_a_silent_host() -> None:
     way = routers(HOST4, 2)
     way[0].drops_early = frozenset(DROPPED)
