@@ -29,6 +29,10 @@ class Word:
     def name(self) -> str:
         return errnos.errorcode.get(self.errno, str(self.errno))
 
+    @property
+    def duration(self) -> str:
+        return f"{self.waited:.1f} s" if self.waited >= 1 else f"{self.waited * 1e3:.3g} ms"
+
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
@@ -80,7 +84,8 @@ def _after(story: Story) -> tuple[Handshake, str, Cause, str]:
         when = "once we had closed our half" if _after_our_fin(story, story.first_data) else "first"
         said = f"and the server spoke {when} ({_count(story.received, 'byte')})"
         return Handshake.ANSWERED, said, Cause.LISTENING, f"`{scan}` names the service."
-    if reset := next(story.segments(outgoing=False, flags=RST), None):
+    reset = next(story.segments(outgoing=False, flags=RST), None)
+    if reset and not _after_our_fin(story, reset[0]):
         said = f"then reset by the peer {_since(story, reset[0].time_ns)} later, before any byte"
         return Handshake.RESET, said, Cause.TCPWRAPPED, _WRAPPED
     fin = next(story.segments(outgoing=False, flags=FIN), None)
@@ -179,7 +184,7 @@ def _not_sent(story: Story, word: Word) -> Conclusion:
 
 
 def _silent(story: Story, word: Word, place: Located | None) -> Conclusion:
-    silence = f"no answer to {_count(story.attempts, 'SYN')} in {word.waited:.3g} s"
+    silence = f"no answer to {_count(story.attempts, 'SYN')} in {word.duration}"
     if place and place.answered:
         look = f"The path loses packets, or a rule counts them: try `{_scan(story.ends)}`."
         said = (f"Undecided: {silence}, but later ones were answered.", look)
@@ -207,7 +212,7 @@ def blind(ends: Tuple4, word: Word, heard: int, meaning: tuple[State, Reason, Ca
         return Conclusion(state, reason, Cause.LISTENING, (said, f"`{_scan(ends)}` names the service."))
     conclusion = Conclusion(state, reason, cause, ())
     decided = "Not open" if conclusion.exit_code == EXIT_NOT_OPEN else "Undecided"
-    said = f"{decided}: the kernel says {word.name} after {word.waited:.3g} s. {_BLIND.get(reason, '')}".strip()
+    said = f"{decided}: the kernel says {word.name} after {word.duration}. {_BLIND.get(reason, '')}".strip()
     return replace(conclusion, sentences=(said, "Who sent it, and where it was lost, only a packet socket shows."))
 
 

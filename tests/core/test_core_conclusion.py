@@ -40,6 +40,7 @@ def opened(*lines: str, word: Word = OPEN) -> tuple[Handshake | None, Cause | No
         ),
         (("< FA 1 1",), Handshake.CLOSED, Cause.TCPWRAPPED, "then closed by the peer 2.000 ms later, before any byte"),
         (("< RA 1 1",), Handshake.RESET, Cause.TCPWRAPPED, "then reset by the peer 2.000 ms later, before any byte"),
+        (("> FA 1 1", "< RA 1 2"), Handshake.MUTE, Cause.LISTENING, "and then the server said nothing"),
         (("< RA 9 1",), Handshake.MUTE, Cause.LISTENING, "and then the server said nothing"),
     ],
 )
@@ -101,7 +102,7 @@ def test_silence_and_where_it_begins() -> None:
     story = told("> S 0", "> S 0", "> S 0")
     alone = conclude(story, SILENT)
     assert core(alone) == (State.FILTERED, Reason.NO_RESPONSE, Cause.DROPPED, None, 1)
-    assert alone.sentences[0] == "Not open: no answer to 3 SYNs in 4 s."
+    assert alone.sentences[0] == "Not open: no answer to 3 SYNs in 4.0 s."
     assert f"`probe scan {THEM} -p {DPORT} --locate`" in alone.sentences[1]
     located = conclude(story, SILENT, Located(hop=2, address=ROUTER))
     assert f"SYNs of rising TTL tell: dropped at or after hop 2 ({ROUTER})." in located.sentences[1]
@@ -111,7 +112,7 @@ def test_silence_and_where_it_begins() -> None:
 def test_a_port_that_answers_after_all() -> None:
     conclusion = conclude(told("> S 0"), SILENT, Located(answered=True))
     assert core(conclusion) == (State.UNKNOWN, Reason.NO_RESPONSE, None, None, 3)
-    assert conclusion.sentences[0] == "Undecided: no answer to 1 SYN in 4 s, but later ones were answered."
+    assert conclusion.sentences[0] == "Undecided: no answer to 1 SYN in 4.0 s, but later ones were answered."
 
 
 def test_a_syn_ack_that_our_own_machine_drops() -> None:

