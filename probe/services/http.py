@@ -7,15 +7,17 @@ broken servers are what a scanner has to name. Nothing of the body is interprete
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from probe import __version__
 from probe.model import Service
+from probe.services import products
+from probe.services.lines import software
 from probe.services.text import field
 
 _STATUS = re.compile(rb"HTTP/(\d(?:\.\d)?) +([1-5]\d\d)(?![0-9])")
 _SERVER = re.compile(rb"\r?\nserver[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
-_PRODUCT = re.compile(rb"([^\s/(]+)(?:/([^\s(]+))?[ \t]*(.*)")
-_VERSIONED = re.compile(rb"([A-Za-z][A-Za-z ._-]*?)[ -]v?(\d+\.[\w.-]+)")
+_POWERED_BY = re.compile(rb"\r?\nx-powered-by[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _PAGE = re.compile(rb"\s*<(?:!doctype html|html)[\s>]", re.IGNORECASE)
 
 
@@ -35,26 +37,16 @@ def reply(data: bytes) -> Service | None:
     """A response by its status line; an HTML page without one is what HTTP/0.9 answers."""
     if not _STATUS.match(data):
         return Service("http", info="HTTP/0.9") if _PAGE.match(data) else None
-    head = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0]
-    found = _SERVER.search(head)
-    return _server(found.group(1).strip()) if found else Service("http")
+    head, *body = re.split(rb"\r?\n\r?\n", data, maxsplit=1)
+    found = _SERVER.search(head) or _POWERED_BY.search(head)
+    server = software("http", found.group(1).strip()) if found else Service("http")
+    product = products.recognised(head, b"".join(body))
+    if not product or product.name != "http" or product.info or not found:
+        return product or server
+    return replace(product, info=field(found.group(1).strip()))
 
 
 def status(data: bytes) -> int | None:
     """The status code, for whoever needs to know that it was 400."""
     found = _STATUS.match(data)
     return int(found.group(2)) if found else None
-
-
-def _server(value: bytes) -> Service:
-    """`nginx/1.22.1`, `Apache/2.4.57 (Debian) mod_x/1.0`, `Microsoft-IIS/10.0`, `TwistedWeb/22.4.0`, `Caddy`."""
-    versioned = _VERSIONED.fullmatch(value)
-    if versioned:
-        return Service("http", field(versioned.group(1)), field(versioned.group(2)))
-    found = _PRODUCT.fullmatch(value)
-    if not found:
-        return Service("http", field(value))
-    product, version, rest = found.groups()
-    if not version and rest and not rest.startswith(b"("):
-        return Service("http", field(value))
-    return Service("http", field(product), field(version), field(rest))

@@ -29,7 +29,8 @@ from probe.core.dialogue import (
     listen,
 )
 from probe.model import Conversation, Handshake, Service, Tls
-from probe.services import ftp, hints, http, queries, stores, tls
+from probe.services import ftp, hints, http, stores, tls
+from probe.services.hellos import PLAIN, Hello
 from probe.services.matchers import match
 
 BANNER = 4096  # bytes read per answer, and kept
@@ -189,16 +190,23 @@ def _postgresql(talk: Talk) -> Found:
     return talk.learn(heard)
 
 
-def _plainly(request: bytes) -> Callable[[Talk], Found]:
-    return lambda talk: _ask(talk, request)
+def _plainly(hello: Hello) -> Callable[[Talk], Found]:
+    """Say it; where the answer asks for more, say that too. Both answers are matched as one."""
+
+    def found(talk: Talk) -> Found:
+        heard = yield from ask(hello.request, hints.ANSWER, hints.QUIET, BANNER)
+        more = hello.more(heard.data) if hello.more and not heard.closed else b""
+        if more:
+            reply = yield from ask(more, hints.ANSWER, hints.QUIET, BANNER)
+            heard = Heard(heard.data + reply.data, reply.closed)
+        return talk.learn(heard)
+
+    return found
 
 
 HELLOS: dict[str, Callable[[Talk], Found]] = {
     "tls": _tls,
     "http": _http,
-    "redis": _plainly(stores.REDIS_HELLO),
     "postgresql": _postgresql,
-    "memcached": _plainly(stores.MEMCACHED_HELLO),
-    "dns": _plainly(queries.DNS_HELLO),
-    "rtsp": _plainly(queries.RTSP_HELLO),
+    **{name: _plainly(hello) for name, hello in PLAIN.items()},
 }

@@ -9,6 +9,9 @@ from probe.services.text import field
 
 Products = tuple[tuple[str, "re.Pattern[str]"], ...]
 
+_VERSIONED = re.compile(rb"([A-Za-z][A-Za-z ._-]*?)[ -]v?(\d+\.[\w.-]+)")
+_SOFTWARE = re.compile(rb"([^\s/(]+)(?:/([^\s(]+)|[ \t]?\((\d+\.[\w.+-]*)(?=[\s)]))?[ \t]*(.*)")
+
 
 def products(*table: tuple[str, str]) -> Products:
     """(product, pattern) pairs; a group in the pattern is the version."""
@@ -28,3 +31,19 @@ def named(name: str, text: str, known: Products, info: str | None = None) -> Ser
             version = next((group for group in found.groups() if group), None)
             return Service(name, product, field(version), field(info))
     return Service(name, info=field(info))
+
+
+def software(name: str, value: bytes) -> Service:
+    """By a Server header: `nginx/1.22.1`, `Apache/2.4.57 (Debian) mod_x/1.0`, `Jetty(9.4.43)`, `a 1.2`, `Caddy`."""
+    versioned = _VERSIONED.fullmatch(value)
+    if versioned:
+        return Service(name, field(versioned.group(1)), field(versioned.group(2)))
+    found = _SOFTWARE.fullmatch(value)
+    if not found:
+        return Service(name, field(value))
+    product, version, bracketed, rest = found.groups()
+    if bracketed:
+        return Service(name, field(product), field(bracketed))
+    if not version and rest and not rest.startswith(b"("):
+        return Service(name, field(value))
+    return Service(name, field(product), field(version), field(rest))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from probe.model import Service
+from probe.services.lines import software
 from probe.services.text import field
 
 _QUERY_ID = b"pr"
@@ -13,10 +14,16 @@ _QUESTION = b"\x07version\x04bind\x00" + b"\x00\x10" + b"\x00\x03"
 _QUERY = _QUERY_ID + b"\x00\x00" + b"\x00\x01" + bytes(6) + _QUESTION
 DNS_HELLO = len(_QUERY).to_bytes(2, "big") + _QUERY  # RFC 1035, 4.2.2: the length goes before the message
 RTSP_HELLO = b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"
+# RFC 3261, 11: OPTIONS asks what the other side can do; `invalid` names nobody (RFC 2606).
+SIP_HELLO = (
+    b"OPTIONS sip:probe@probe.invalid SIP/2.0\r\nVia: SIP/2.0/TCP probe.invalid;branch=z9hG4bKprobe;rport\r\n"
+    b"Max-Forwards: 0\r\nFrom: <sip:probe@probe.invalid>;tag=probe\r\nTo: <sip:probe@probe.invalid>\r\n"
+    b"Call-ID: probe@probe.invalid\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+)
 
 _DNS_PRODUCTS = {b"dnsmasq": "dnsmasq", b"unbound": "Unbound", b"PowerDNS": "PowerDNS", b"NSD": "NSD", b"Knot": "Knot"}
 _TEXT_REPLY = re.compile(rb"(RTSP/1\.0|RTSP/2\.0|SIP/2\.0) [1-6]\d\d")
-_SERVER = re.compile(rb"\nserver[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_SERVER = re.compile(rb"\n(?:server|user-agent)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
 def dns(data: bytes) -> Service | None:
@@ -49,5 +56,5 @@ def rtsp_or_sip(data: bytes) -> Service | None:
     found = _TEXT_REPLY.match(data)
     if not found:
         return None
-    server = _SERVER.search(data[:4096])
-    return Service("sip" if found[1].startswith(b"SIP") else "rtsp", field(server[1]) if server else None)
+    name, server = "sip" if found[1].startswith(b"SIP") else "rtsp", _SERVER.search(data[:4096])
+    return software(name, server[1].strip()) if server else Service(name)

@@ -6,9 +6,11 @@ import re
 
 from probe.model import Service
 from probe.services.lines import named, products, text_of
+from probe.services.text import field
 
 _READY = re.compile(r"\A(?:220|421|554)[ -]")
 _WORD = re.compile(r"\bE?SMTP\b")
+_LMTP = re.compile(r"220[ -]\S+ LMTP\b(?: (?!ready|server)([A-Za-z][\w-]+)(?: v?(\d[\w.+-]*))?)?")
 _PRODUCTS = products(
     ("Postfix", r"ESMTP Postfix"),
     ("Exim", r"ESMTP Exim (\d[\w.]*)"),
@@ -31,3 +33,9 @@ def greeting(data: bytes) -> Service | None:
         return None
     service = named("smtp", text, _PRODUCTS)
     return service if service.product or _WORD.search(text) else None
+
+
+def lmtp_greeting(data: bytes) -> Service | None:
+    """RFC 2033: the same greeting, and the word LMTP in its place."""
+    found = _LMTP.match(text_of(data))
+    return Service("lmtp", field(found[1]), field(found[2])) if found else None

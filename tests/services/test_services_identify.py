@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from probe.core.dialogue import Closed, Connect, Failed, Read, Send, StartTLS, TlsFailed, TlsUp, rehearse
 from probe.model import Conversation, Handshake, Service, Tls
-from probe.services import hints, stores
+from probe.services import hints, likely, stores
+from probe.services.hellos import PLAIN
 from probe.services.identify import BANNER, HELLOS, identify
 from probe.services.queries import DNS_HELLO
 from tests.services.fake_server import FakeServer
@@ -184,7 +185,7 @@ def test_printers_get_no_payload_at_all(port: int) -> None:
 def test_mute() -> None:
     server = FakeServer()
     assert server.talk(identify(7777)) == Conversation(Handshake.MUTE)
-    assert server.connects == len(HELLOS) - 1  # all but rtsp
+    assert server.connects == len(HELLOS) - len(likely.ONLY_AT_HOME)
 
 
 @pytest.mark.parametrize(("end", "handshake"), [(CLOSED, Handshake.CLOSED), (RESET, Handshake.RESET)])
@@ -254,15 +255,24 @@ def test_any_events_in_any_order_end_in_a_conversation(port: int, draw: st.DataO
 
 
 def test_every_hello_that_a_hint_names_exists() -> None:
-    for port in range(65536):
+    assert set(likely.GENERAL + likely.REST) | likely.ONLY_AT_HOME == set(HELLOS)
+    for port in {7777, *likely.FIRST, *likely.INSIDE_TLS}:
         assert set(hints.hellos(port)) | set(hints.hellos_inside_tls(port)) <= set(HELLOS)
+
+
+@pytest.mark.parametrize("port", [7777, *likely.FIRST])
+def test_tiers_name_each_hello_once_and_leave_none_out(port: int) -> None:
+    first, general, rest = hints.tiers(port)
+    assert len({*first, *general, *rest}) == len(first + general + rest)
+    assert {*first, *general, *rest} | likely.ONLY_AT_HOME == set(HELLOS)
+    assert not set(general + rest) & likely.ONLY_AT_HOME
 
 
 def test_no_hello_logs_in_or_writes() -> None:
     server = FakeServer()
-    for port in (80, 554, 5432, 7777):
-        server.talk(identify(port))
-    sent = {command.data.split(b"\r\n")[0] for command in server.commands if isinstance(command, Send)}
-    assert sent == {
-        b"GET / HTTP/1.1", b"OPTIONS * RTSP/1.0", b"PING", b"version", stores.POSTGRES_SSL, DNS_HELLO,
-    }  # fmt: skip
+    server.talk(identify(7777))
+    sent = {command.data for command in server.commands if isinstance(command, Send)}
+    at_home = {PLAIN[name].request for name in likely.ONLY_AT_HOME}
+    plain = {hello.request for hello in PLAIN.values()} - at_home
+    assert plain <= sent
+    assert all(each == stores.POSTGRES_SSL or each.startswith(b"GET / HTTP/1.1\r\n") for each in sent - plain)

@@ -69,7 +69,7 @@ GREETINGS: list[tuple[bytes, Service]] = [
     ),
     (b"HTTP/1.1 200 OK\r\nServer: TwistedWeb/26.10.0\r\n\r\n", S("http", "TwistedWeb", "26.10.0")),
     (b"HTTP/1.1 200 OK\r\nServer: cloudflare\r\n\r\n", S("http", "cloudflare")),
-    (b"HTTP/1.1 200 OK\r\nServer: Jetty(9.4.43.v20210629)\r\n\r\n", S("http", "Jetty", None, "(9.4.43.v20210629)")),
+    (b"HTTP/1.1 200 OK\r\nServer: Jetty(9.4.43.v20210629)\r\n\r\n", S("http", "Jetty", "9.4.43.v20210629")),
     (b"HTTP/1.1 200 OK\r\nServer: My Web Server\r\n\r\n", S("http", "My Web Server")),
     (b"HTTP/1.1 200 OK\r\nServer:\r\n\r\n", S("http")),
     (b"HTTP/1.1 301 Moved Permanently\r\nLocation: https://x/\r\n\r\n", S("http")),
