@@ -6,19 +6,24 @@
     Read             Data | Closed | Timeout | Spent
     StartTLS         TlsUp | TlsFailed
     Close            Closed
+    Race             Raced
 
 Exactly one event answers each command, and what it returns in the end is a `Conversation`. There is one connection at a
-time: `Connect` drops the one before. Nothing here knows sockets, TLS libraries or clocks, so a dialogue is tested by
-handing it events (`rehearse`), and driven by whatever has a network (`probe.net.streams`). The driver, not the
-dialogue, holds the limits: a peer that floods, trickles or stalls meets them whatever the dialogue does.
+time: `Connect` drops the one before. Who wants several at once starts a `Race` of dialogues, each with a connection of
+its own. Nothing here knows sockets, TLS libraries or clocks, so a dialogue is tested by handing it events (`rehearse`),
+and driven by whatever has a network (`probe.net.streams`). The driver, not the dialogue, holds the limits: a peer that
+floods, trickles or stalls meets them whatever the dialogue does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from probe.model import Conversation
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Limits:
     """What one dialogue may cost: bytes received per connection (ciphertext under TLS), seconds over all of them."""
 
     received: int = 64 * 1024
-    seconds: float = 5.0
+    seconds: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +66,30 @@ class Close:
     pass
 
 
-Command = Connect | Send | Read | StartTLS | Close
+@dataclass(frozen=True, slots=True, eq=False)
+class Race:
+    """Branches that run at the same time, most likely first; use `race`. None is connected any more when it is over.
+
+    The first branch takes over the connection that is open, every other one begins with `Connect`. A branch starts when
+    one has ended, or `stagger` seconds after the one before it: a peer that answers soon never sees the rest. None is
+    started while a peer answers: it is heard out first. `enough` gets what the branches have returned so far, None
+    where one has not; once it says so, those under way are cut off.
+    """
+
+    branches: tuple[Generator[Command, Event, Any], ...]
+    enough: Callable[[Sequence[Any]], bool]
+    stagger: float
+
+
+Command = Connect | Send | Read | StartTLS | Close | Race
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """`address` is the peer's, as text."""
+    """`address` is the peer's, as text. `nonce` are 32 random bytes, for protocols that need something fresh."""
 
     address: str = ""
+    nonce: bytes = field(default=bytes(32), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +144,14 @@ class TlsFailed:
     closed: Closed | None = None
 
 
-Event = Connected | Failed | Sent | Data | Timeout | Closed | Spent | TlsUp | TlsFailed
+@dataclass(frozen=True, slots=True)
+class Raced:
+    """What each branch returned, in their order; None for those that were cut off, or never started."""
+
+    results: tuple[Any, ...]
+
+
+Event = Connected | Failed | Sent | Data | Timeout | Closed | Spent | TlsUp | TlsFailed | Raced
 Dialogue = Generator[Command, Event, Conversation]
 
 
@@ -161,12 +189,30 @@ def ask(request: bytes, patience: float, quiet: float, limit: int) -> Generator[
     return (yield from listen(patience, quiet, limit))
 
 
-def rehearse(dialogue: Dialogue, answer: Callable[[Command], Event]) -> Conversation:
-    """Run a dialogue against a function that plays the network. Never waits."""
+def race(
+    branches: Sequence[Generator[Command, Event, T]], enough: Callable[[Sequence[T | None]], bool], stagger: float
+) -> Generator[Command, Event, Sequence[T | None]]:
+    """See `Race`."""
+    event = yield Race(tuple(branches), enough, stagger)
+    return event.results if isinstance(event, Raced) else [None] * len(branches)
+
+
+def rehearse(dialogue: Generator[Command, Event, T], answer: Callable[[Command], Event]) -> T:
+    """Run a dialogue against a function that plays the network. Never waits; a race is run one branch at a time."""
     try:
         command = next(dialogue)
         while True:
-            command = dialogue.send(answer(command))
+            event = _rehearse_race(command, answer) if isinstance(command, Race) else answer(command)
+            command = dialogue.send(event)
     except StopIteration as stop:
-        result: Conversation = stop.value
+        result: T = stop.value
         return result
+
+
+def _rehearse_race(race: Race, answer: Callable[[Command], Event]) -> Raced:
+    results: list[Any] = [None] * len(race.branches)
+    for number, branch in enumerate(race.branches):
+        results[number] = rehearse(branch, answer)
+        if race.enough(results):
+            break
+    return Raced(tuple(results))

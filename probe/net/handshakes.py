@@ -1,18 +1,29 @@
-"""Completes the handshake on open ports while the scan goes on: fresh kernel connections, paced."""
+"""Completes the handshake on open ports while the scan goes on: fresh kernel connections, paced, and never too many.
+
+A port's dialogue may want a dozen connections at once, and a host may have a hundred ports open. So each connection
+passes a turnstile, which holds the rate, spares the host, and keeps our own files below what the kernel allows.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
 from asyncio_throttle import Throttler
 
 from probe.core.pace import Pace
-from probe.model import Conversation, PortKey
+from probe.model import Address, Conversation, PortKey
+from probe.net.sockets import Dial
 from probe.net.streams import converse
 from probe.services.identify import identify
 
-AT_ONCE = 100  # connections open at a time
+AT_ONCE = 400  # connections open at a time …
+PER_HOST = 200  # … and of these to one host
+PORTS_AT_ONCE = 400  # dialogues under way; most of them have one connection, and the others wait for leave
+OTHER_FILES = 400  # descriptors that are not ours: the connect scan's, outputs, the loop's own
 PACKETS = 8  # what a short connection costs: SYN, ACK, request, its ACKs, FIN, ACK
 PERIOD = 0.1  # seconds; the limiter lets a whole period's share through at once, so the period is short
 
@@ -20,11 +31,12 @@ PERIOD = 0.1  # seconds; the limiter lets a whole period's share through at once
 class Handshakes:
     """Feed it open ports; `result` has what came of each once `finish` is over."""
 
-    def __init__(self, pace: Pace, rate: float, server_name: Callable[[PortKey], str | None]) -> None:
-        share = rate / PACKETS * PERIOD
-        self._throttle = Throttler(max(1, int(share)), period=PERIOD if share >= 1 else PACKETS / rate)
-        self._slots = asyncio.Semaphore(AT_ONCE)
-        self._pace, self._server_name = pace, server_name
+    def __init__(
+        self, pace: Pace, rate: float, server_name: Callable[[PortKey], str | None], dial: Dial | None = None
+    ) -> None:
+        self._turnstile = Turnstile(pace, rate, connections_allowed())
+        self._ports = asyncio.Semaphore(PORTS_AT_ONCE)
+        self._server_name, self._dial = server_name, dial
         self._tasks: dict[PortKey, asyncio.Task[Conversation]] = {}
 
     def start(self, keys: Iterable[PortKey]) -> None:
@@ -38,14 +50,13 @@ class Handshakes:
 
     async def finish(self, stop: asyncio.Event) -> None:
         """Wait for all of them, or give up those under way when `stop` is set."""
+        everyone = asyncio.gather(*self._tasks.values(), return_exceptions=True)
         stopping = asyncio.create_task(stop.wait())
-        pending: set[asyncio.Task[object]] = set(self._tasks.values())
-        while pending and not stop.is_set():
-            _, pending = await asyncio.wait({*pending, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            pending.discard(stopping)
-        for task in (*pending, stopping):
-            task.cancel()
-        await asyncio.gather(*pending, stopping, return_exceptions=True)
+        both: list[asyncio.Future[Any]] = [everyone, stopping]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        everyone.cancel()
+        stopping.cancel()
+        await asyncio.gather(*both, return_exceptions=True)
 
     def result(self, key: PortKey) -> Conversation | None:
         """What the connection brought; None where none was tried, or it was given up."""
@@ -53,10 +64,86 @@ class Handshakes:
         return task.result() if task and task.done() and not task.cancelled() else None
 
     async def _shake(self, key: PortKey) -> Conversation:
-        async with self._slots:
+        async with self._ports:
             dialogue = identify(key.port, self._server_name(key))
-            return await converse(str(key.address), key.port, dialogue, before_connect=self._may_connect)
+            gate = HostGate(self._turnstile, key.address)
+            return await converse(str(key.address), key.port, dialogue, gate=gate, dial=self._dial)
 
-    async def _may_connect(self) -> None:
-        async with self._throttle:
-            self._pace.spend(PACKETS)
+
+def connections_allowed() -> int:
+    """AT_ONCE, or what the limit of open files leaves, once it was raised as far as this user may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = AT_ONCE + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return AT_ONCE if soft == resource.RLIM_INFINITY else max(8, min(AT_ONCE, soft - OTHER_FILES))
+
+
+@dataclass
+class _Host:
+    """The connections to one address; `users` hold one or wait for it."""
+
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PER_HOST))
+    users: int = 0
+
+
+class Turnstile:
+    """One for all connections: so many at a time, so many to one host, so many a second, first come first served."""
+
+    def __init__(self, pace: Pace, rate: float, most: int) -> None:
+        share = rate / PACKETS * PERIOD
+        self._throttle = Throttler(max(1, int(share)), period=PERIOD if share >= 1 else PACKETS / rate)
+        self._turn = asyncio.Lock()  # the limiter polls, and knows no order: one at a time asks it
+        self._slots, self._pace = asyncio.Semaphore(most), pace
+        self._hosts: dict[Address, _Host] = {}
+
+    async def enter(self, address: Address) -> None:
+        """Wait for leave to make one connection to this address."""
+        host = self._hosts.setdefault(address, _Host())
+        host.users += 1
+        try:
+            await host.slots.acquire()
+            try:
+                await self._enter()
+            except BaseException:
+                host.slots.release()
+                raise
+        except BaseException:
+            self._forget(address, host)
+            raise
+
+    def leave(self, address: Address) -> None:
+        host = self._hosts[address]
+        self._slots.release()
+        host.slots.release()
+        self._forget(address, host)
+
+    async def _enter(self) -> None:
+        await self._slots.acquire()
+        try:
+            async with self._turn, self._throttle:
+                self._pace.spend(PACKETS)
+        except BaseException:
+            self._slots.release()
+            raise
+
+    def _forget(self, address: Address, host: _Host) -> None:
+        """Whoever has no connection any more needs no room in memory."""
+        host.users -= 1
+        if not host.users:
+            del self._hosts[address]
+
+
+@dataclass(frozen=True)
+class HostGate:
+    """The turnstile as the connections to one host see it."""
+
+    turnstile: Turnstile
+    address: Address
+
+    async def enter(self) -> None:
+        await self.turnstile.enter(self.address)
+
+    def leave(self) -> None:
+        self.turnstile.leave(self.address)

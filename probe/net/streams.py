@@ -1,16 +1,16 @@
-"""Drives a dialogue over kernel TCP: connections made with `connect()`, read without a buffer of our own, bounded.
+"""Drives a dialogue, and those that race inside it, over connections: bounded in bytes and time, closed in any case.
 
-Plain non-blocking sockets and asyncio's `sock_*` calls, not its streams: nothing is read ahead, so a peer that floods
-fills the kernel's window and stops; and RST and FIN stay apart (`ECONNRESET` against an empty read). Nothing that a
-remote host does raises here. Sockets are closed whatever happens, cancellation included.
+One `_Driver` has one connection at a time and performs the commands of one generator. A race (see `probe.net.race`)
+gives each branch a driver of its own; all of them share one `_Port`, which holds the limits.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import socket
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from probe.core.dialogue import (
     Close,
@@ -23,18 +23,37 @@ from probe.core.dialogue import (
     Event,
     Failed,
     Limits,
+    Race,
     Read,
     Send,
-    Sent,
     Spent,
     StartTLS,
     Timeout,
     TlsFailed,
+    TlsUp,
 )
 from probe.model import Conversation
+from probe.net.race import run_race
+from probe.net.sockets import Dial, Link, kernel_dial
 from probe.net.tls import TlsStream
 
-CHUNK = 16 * 1024
+T = TypeVar("T")
+
+
+class Gate(Protocol):
+    """Who decides when a connection may be made. `leave` is called once for every `enter` that was not cancelled."""
+
+    async def enter(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+
+class _OpenGate:
+    async def enter(self) -> None:
+        """At once."""
+
+    def leave(self) -> None:
+        """Nobody counts."""
 
 
 async def converse(
@@ -45,145 +64,153 @@ async def converse(
     timeout: float = 3.0,
     limits: Limits | None = None,
     source: str | None = None,
-    before_connect: Callable[[], Awaitable[None]] | None = None,
+    gate: Gate | None = None,
+    dial: Dial | None = None,
 ) -> Conversation:
     """The dialogue's result against `address` (IPv4 or IPv6, no names) and `port`.
 
-    `timeout` bounds each connect, `limits` everything; time spent in `before_connect`, awaited before every connection,
+    `timeout` bounds each connect, `limits` everything; time spent waiting at the `gate`, which every connection passes,
     does not count. `source` is the local address to connect from.
     """
-    driver = _Driver(address, port, timeout, limits or Limits(), source, before_connect)
-    try:
-        command = next(dialogue)
-        while True:
-            command = dialogue.send(await driver.perform(command))
-    except StopIteration as stop:
-        result: Conversation = stop.value
-        return result
-    finally:
-        driver.drop()
+    here = _Port(address, port, timeout, limits or Limits(), gate or _OpenGate(), dial or kernel_dial(source))
+    return await _Driver(here).run(dialogue)
 
 
-class Connection:
-    """One socket and what was read from it. `raw_read` and `raw_send` return events, never raise OSError."""
+@dataclass
+class _Port:
+    """One port that is spoken to: its limits, its clock, and how many connections to it are open."""
 
-    def __init__(self, sock: socket.socket, allowance: int) -> None:
-        self.sock, self.allowance = sock, allowance
-        self.closed: Closed | None = None
-        self._send_failed = False
+    address: str
+    number: int
+    connect_timeout: float
+    limits: Limits
+    gate: Gate
+    dial: Dial
+    crowded: bool = False
+    open: int = 0
+    _one_less: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def read(self, limit: int, seconds: float) -> Event:
-        if self.allowance <= 0 or seconds <= 0:
-            return Spent()
-        loop = asyncio.get_running_loop()
+    def __post_init__(self) -> None:
+        self.clock = asyncio.get_running_loop().time
+        self.deadline = self.clock() + self.limits.seconds
+
+    def left(self) -> float:
+        """Seconds that may still be spent on this port."""
+        return self.deadline - self.clock()
+
+    async def enter(self) -> None:
+        asked = self.clock()
+        await self.gate.enter()
+        self.deadline += self.clock() - asked
+        self.open += 1
+
+    def leave(self) -> None:
+        self.gate.leave()
+        self.open -= 1
+        self._one_less.set()
+
+    async def alone(self) -> bool:
+        """Wait until no connection is open any more; False if there was none, or time is up."""
+        if not self.open:
+            return False
+        self.crowded = True
         try:
-            async with asyncio.timeout(seconds):
-                data = await loop.sock_recv(self.sock, min(limit, self.allowance, CHUNK))
+            async with asyncio.timeout(max(self.left(), 0)):
+                while self.open:
+                    self._one_less.clear()
+                    await self._one_less.wait()
         except TimeoutError:
-            return Timeout()
-        except OSError:  # ECONNRESET; also ETIMEDOUT, EHOSTUNREACH …: the path broke the connection
-            return self._end(reset=True)
-        self.allowance -= len(data)
-        return Data(data) if data else self._end(reset=self._send_failed)
-
-    async def send(self, data: bytes, seconds: float) -> Event:
-        """A reset that comes while we send is told by the next read, after what the peer had said before it."""
-        if seconds <= 0:
-            return Spent()
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.get_running_loop().sock_sendall(self.sock, data)
-        except TimeoutError:
-            return Spent()
-        except OSError:
-            self._send_failed = True
-        return Sent()
-
-    def _end(self, reset: bool) -> Closed:
-        self.closed = Closed(reset)
-        return self.closed
+            return False
+        return True
 
 
 class _Driver:
-    def __init__(
-        self,
-        address: str,
-        port: int,
-        connect_timeout: float,
-        limits: Limits,
-        source: str | None,
-        before_connect: Callable[[], Awaitable[None]] | None,
-    ) -> None:
-        self._address, self._port, self._source = address, port, source
-        self._connect_timeout, self._limits, self._before_connect = connect_timeout, limits, before_connect
-        self._clock = asyncio.get_running_loop().time
-        self._deadline = self._clock() + limits.seconds
-        self._connection: Connection | None = None
-        self._tls: TlsStream | None = None
+    """`waiting`: it wants a connection and has none yet. `heard`: its peer has said something."""
 
-    def drop(self) -> None:
-        if self._connection:
-            self._connection.sock.close()
-        self._connection = self._tls = None
+    def __init__(self, port: _Port, link: Link | None = None, tls: TlsStream | None = None) -> None:
+        self._port, self._link, self._tls = port, link, tls
+        self.waiting = self.heard = False
 
-    async def perform(self, command: Command) -> Event:
+    async def run(self, dialogue: Generator[Command, Event, T]) -> T:
+        """What the dialogue returns. Closes the connection, and the dialogue, whatever happens."""
+        try:
+            command = next(dialogue)
+            while True:
+                command = dialogue.send(await self._perform(command))
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            self._drop()
+            dialogue.close()
+
+    async def _perform(self, command: Command) -> Event:
+        if isinstance(command, Race):
+            return await run_race(command, self._fork)
         if isinstance(command, Connect):
             return await self._connect()
-        if isinstance(command, Close) or self._connection is None:
-            self.drop()
+        if isinstance(command, Close) or self._link is None:
+            self._drop()
             return TlsFailed("not connected") if isinstance(command, StartTLS) else Closed()
-        stream = self._tls or self._connection
-        match command:
-            case Send(data):
-                return await stream.send(data, self._left())
-            case Read(seconds, limit):
-                event = await stream.read(limit, min(seconds, self._left()))
-                return Spent() if isinstance(event, Timeout) and self._left() <= 0 else event
-            case StartTLS():
-                return await self._start_tls(self._connection, command)
-
-    def _left(self) -> float:
-        return self._deadline - self._clock()
-
-    async def _start_tls(self, connection: Connection, command: StartTLS) -> Event:
-        if self._tls:
-            return TlsFailed("already inside TLS")
-        stream = TlsStream(connection, command.server_name, command.alpn)
-        event = await stream.handshake(min(command.timeout, self._left()))
-        self._tls = stream
+        event = await self._exchange(self._link, command)
+        self.heard = self.heard or isinstance(event, Data | TlsUp)
         return event
 
+    async def _exchange(self, link: Link, command: Send | Read | StartTLS) -> Event:
+        stream, left = self._tls or link, self._port.left()
+        match command:
+            case Send(data):
+                return await stream.send(data, left)
+            case Read(seconds, limit):
+                event = await stream.read(limit, min(seconds, left))
+                return Spent() if isinstance(event, Timeout) and self._port.left() <= 0 else event
+            case StartTLS():
+                return await self._start_tls(link, command)
+
+    async def _start_tls(self, link: Link, command: StartTLS) -> Event:
+        if self._tls:
+            return TlsFailed("already inside TLS")
+        self._tls = TlsStream(link, command.server_name, command.alpn)
+        return await self._tls.handshake(min(command.timeout, self._port.left()))
+
     async def _connect(self) -> Event:
-        self.drop()
-        if self._left() <= 0:
+        """A refusal while we have other connections to this port may be due to them: some servers take only one."""
+        self._drop()
+        event = await self._dial()
+        while isinstance(event, Failed) and await self._port.alone():
+            event = await self._dial()
+        return event
+
+    async def _dial(self) -> Event:
+        port = self._port
+        if port.left() <= 0:
             return Failed("ETIMEDOUT")
-        await self._wait_for_leave()
-        loop = asyncio.get_running_loop()
-        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        self.waiting = True
+        await port.enter()
         try:
-            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        except OSError as error:
-            return Failed(_name(error))
-        self._connection = Connection(sock, self._limits.received)
-        try:
-            if self._source:
-                sock.bind((self._source, 0))
-            async with asyncio.timeout(min(self._connect_timeout, self._left())):
-                await loop.sock_connect(sock, (self._address, self._port))
-        except TimeoutError as error:  # ours has no errno, the kernel's has
-            self.drop()
-            return Failed(_name(error) if error.errno else "ETIMEDOUT")
-        except OSError as error:
-            self.drop()
-            return Failed(_name(error))
-        return Connected(self._address)
+            made = await port.dial(
+                port.address, port.number, min(port.connect_timeout, port.left()), port.limits.received
+            )
+            self._link = None if isinstance(made, Failed) else made
+        finally:
+            self.waiting = False
+            if self._link is None:
+                port.leave()
+        return made if isinstance(made, Failed) else Connected(port.address, secrets.token_bytes(32))
 
-    async def _wait_for_leave(self) -> None:
-        if self._before_connect:
-            asked = self._clock()
-            await self._before_connect()
-            self._deadline += self._clock() - asked
+    def _drop(self) -> None:
+        if self._link:
+            self._link.close()
+            self._link = self._tls = None
+            self._port.leave()
 
+    def _fork(self, first: bool) -> _Driver:
+        """The driver of a branch; the first takes over our connection, and the others find us without one."""
+        link, tls = (self._link, self._tls) if first else (None, None)
+        if first:
+            self._link = self._tls = None
+        return _Driver(self._port, link, tls)
 
-def _name(error: OSError) -> str:
-    return errno.errorcode.get(error.errno or 0, "EIO")
+    @property
+    def crowded(self) -> bool:
+        return self._port.crowded

@@ -1,4 +1,4 @@
-"""TLS over a `Connection`, by OpenSSL with memory buffers, so that the raw bytes of a failed handshake are not lost.
+"""TLS over a `Link`, by OpenSSL with memory buffers, so that the raw bytes of a failed handshake are not lost.
 
 We look at servers, we do not trust them: no certificate is verified, and old versions and weak ciphers are accepted as
 far as OpenSSL still has them. What is sent inside is a request for a public page.
@@ -9,14 +9,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from functools import cache
-from typing import TYPE_CHECKING
 
 from probe.core.dialogue import Closed, Data, Event, Sent, Spent, Timeout, TlsFailed, TlsUp
+from probe.net.sockets import Link
 
-if TYPE_CHECKING:
-    from probe.net.streams import Connection
-
-SEEN = 4096  # raw bytes kept of an answer that may be no TLS
+SEEN = 16 * 1024  # raw bytes kept of an answer that may be no TLS
 _CHUNK = 16 * 1024
 
 
@@ -44,7 +41,7 @@ def _sni(name: str | None) -> str | None:
 class TlsStream:
     """The same `read` and `send` as the connection below it."""
 
-    def __init__(self, connection: Connection, server_name: str | None, alpn: tuple[str, ...]) -> None:
+    def __init__(self, connection: Link, server_name: str | None, alpn: tuple[str, ...]) -> None:
         self._connection = connection
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = _context(alpn).wrap_bio(self._incoming, self._outgoing, server_hostname=_sni(server_name))

@@ -9,6 +9,7 @@ SLOW_GREETING = 1.5  # where such a server usually sits: many look our name up b
 ANSWER = 1.0  # seconds for the answer to a hello
 QUIET = 0.15  # seconds of silence after which an answer is taken as complete
 TLS = 2.0  # seconds for a TLS handshake
+STAGGER = 0.08  # seconds between two hellos to a port that stays silent: a dozen wait at the same time
 
 PRINTERS = likely.PRINTERS
 
@@ -32,7 +33,7 @@ def hellos(port: int) -> tuple[str, ...]:
 
 
 def hellos_inside_tls(port: int) -> tuple[str, ...]:
-    return (*likely.INSIDE_TLS.get(port, ()), "http")
+    return tuple(dict.fromkeys((*likely.INSIDE_TLS.get(port, ()), *likely.GENERAL_INSIDE_TLS)))
 
 
 def alpn(port: int) -> tuple[str, ...]:

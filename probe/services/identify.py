@@ -1,7 +1,7 @@
 """What answers here? One dialogue: wait for a server that speaks first, else ask, most likely first by the port.
 
     connect ─→ greeting? ─yes─→ match (220 alone: NOOP tells FTP from SMTP)
-                  └no─→ each hello, on a fresh connection where the one before spoiled it
+                  └no─→ a race of hellos: the first on this connection, each other one on a fresh one
                           └ TLS came up ─→ greeting? hellos? again, inside
 
 A greeting that nobody knows ends it: what speaks first and is unknown to us may be a login prompt, and a request sent
@@ -10,7 +10,7 @@ there would be an attempt to log in. Nothing is ever written, logged in to, or f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.core.dialogue import (
@@ -27,6 +27,7 @@ from probe.core.dialogue import (
     TlsUp,
     ask,
     listen,
+    race,
 )
 from probe.model import Conversation, Handshake, Service, Tls
 from probe.services import ftp, hints, http, stores, tls
@@ -41,18 +42,27 @@ Opened = Generator[Command, Event, bool]
 
 @dataclass(slots=True)
 class Talk:
-    """What one dialogue knows so far. `secure` is the TLS layer that it is inside of."""
+    """What one hello knows and learns. `secure` is the TLS layer that it is inside of.
+
+    `tentative` is a service that stands only until the hello called `better` has been tried: it may tell more.
+    """
 
     port: int
     server_name: str | None
     address: str = ""
+    nonce: bytes = b""
     secure: Tls | None = None
-    tls_tried: bool = False
     tentative: Service | None = None
+    better: str = ""
+    refused: bool = False
     banner: bytes = b""
     answered: bool = False
     stood: bool = False
     ends: list[Closed] = field(default_factory=list)
+
+    def fresh(self) -> Talk:
+        """The same port and layer, nothing learnt yet."""
+        return Talk(self.port, self.server_name, self.address, self.nonce, self.secure)
 
     def note(self, heard: Heard) -> None:
         """Remember how a connection that was spoken on went."""
@@ -70,6 +80,15 @@ class Talk:
             self.banner = heard.data
         return service
 
+    def doubt(self, service: Service, better: str) -> None:
+        self.tentative, self.better = service, better
+
+    def absorb(self, other: Talk) -> None:
+        """Take over what another hello heard, after what is known already."""
+        self.answered, self.stood = self.answered or other.answered, self.stood or other.stood
+        self.banner = self.banner or other.banner
+        self.ends += other.ends
+
     def conversation(self, service: Service | None) -> Conversation:
         """`closed` or `reset` only where every connection ended so: one that stood shows that somebody listens."""
         if self.answered:
@@ -79,19 +98,28 @@ class Talk:
         return Conversation(Handshake.MUTE)
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one hello came to."""
+
+    hello: str
+    talk: Talk
+    service: Service | None = None
+
+
 def identify(port: int, server_name: str | None = None) -> Dialogue:
     """The dialogue for one open TCP port. `server_name` goes into SNI and Host; without it Host is the address."""
     event = yield Connect()
     if not isinstance(event, Connected):
         return Conversation(Handshake.FAILED, errno=event.errno if isinstance(event, Failed) else None)
-    talk = Talk(port, server_name, event.address)
+    talk = Talk(port, server_name, event.address, event.nonce)
     heard = yield from listen(hints.greeting_patience(port), hints.QUIET, BANNER)
     if heard.data or heard.closed:
         service = yield from _greeted(talk, heard)
     elif port in hints.PRINTERS:
         service = None
     else:
-        service = yield from _try(talk, hints.hellos(port), _connect)
+        service = yield from _ask_around(talk, hints.hellos(port), _connect)
     return talk.conversation(service)
 
 
@@ -103,15 +131,37 @@ def _greeted(talk: Talk, heard: Heard) -> Found:
     return ftp.noop_reply(reply.data)
 
 
-def _try(talk: Talk, names: tuple[str, ...], reopen: Callable[[], Opened]) -> Found:
-    """One hello after the other; the first finds its connection open."""
-    for number, name in enumerate(names):
-        if number and not (yield from reopen()):
-            break
-        service = yield from HELLOS[name](talk)
-        if service:
-            return service
-    return talk.tentative
+def _ask_around(talk: Talk, names: Sequence[str], reopen: Callable[[], Opened]) -> Found:
+    """The hellos of these names in a race. What they heard goes to `talk`, the winner's words first."""
+    branches = [_attempt(name, talk.fresh(), reopen if number else None) for number, name in enumerate(names)]
+    attempts = [attempt for attempt in (yield from race(branches, _enough, hints.STAGGER)) if attempt]
+    winner = _winner(attempts)
+    for attempt in ([winner] if winner else []) + attempts:
+        talk.absorb(attempt.talk)
+    return (winner.service or winner.talk.tentative) if winner else None
+
+
+def _attempt(name: str, talk: Talk, reopen: Callable[[], Opened] | None) -> Generator[Command, Event, Attempt]:
+    if reopen and not (yield from reopen()):
+        talk.refused = True
+        return Attempt(name, talk)
+    return Attempt(name, talk, (yield from HELLOS[name](talk)))
+
+
+def _enough(attempts: Sequence[Attempt | None]) -> bool:
+    """Somebody identified itself for good, or takes no connections any more."""
+    ended = {attempt.hello for attempt in attempts if attempt}
+    return any(
+        attempt.service or attempt.talk.refused or (attempt.talk.tentative and attempt.talk.better in ended)
+        for attempt in attempts
+        if attempt
+    )
+
+
+def _winner(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The likeliest of those that know for good, else of those that think they know."""
+    certain = (attempt for attempt in attempts if attempt.service)
+    return next(certain, None) or next((attempt for attempt in attempts if attempt.talk.tentative), None)
 
 
 def _connect() -> Opened:
@@ -125,8 +175,8 @@ def _ask(talk: Talk, request: bytes) -> Found:
 def _http(talk: Talk) -> Found:
     host = talk.server_name or talk.address or "localhost"
     service = yield from _ask(talk, http.request(host, talk.port, bool(talk.secure)))
-    if service and http.status(talk.banner) == 400 and not (talk.secure or talk.tls_tried):
-        talk.tentative = service  # "plain HTTP request sent to HTTPS port" is a 400: look at TLS first
+    if service and http.status(talk.banner) == 400 and not talk.secure:
+        talk.doubt(service, "tls")  # "plain HTTP request sent to HTTPS port" is a 400: look at TLS first
         return None
     return service
 
@@ -137,7 +187,6 @@ def _start_tls(talk: Talk, alpn: tuple[str, ...]) -> Generator[Command, Event, T
 
 
 def _tls(talk: Talk) -> Found:
-    talk.tls_tried = True
     alpn = hints.alpn(talk.port)
     event = yield from _start_tls(talk, alpn)
     if isinstance(event, TlsFailed) and alpn and tls.failed(event.seen) and (yield from _connect()):
@@ -157,7 +206,7 @@ def _tls_refused(talk: Talk, event: TlsFailed) -> Service | None:
         return Service(tls=layer)
     service = talk.learn(Heard(event.seen[:BANNER], event.closed))
     if service and service.name == "http":
-        talk.tentative = service  # the answer to a request that was none; a real one tells more
+        talk.doubt(service, "http")  # the answer to a request that was none; a real one tells more
         return None
     return service
 
@@ -172,7 +221,7 @@ def _inside(talk: Talk, up: TlsUp, alpn: tuple[str, ...]) -> Found:
         heard = yield from listen(hints.greeting_patience(talk.port, secure=True), hints.QUIET, BANNER)
         if heard.data or heard.closed:
             return (yield from _greeted(talk, heard))
-    return (yield from _try(talk, hints.hellos_inside_tls(talk.port), reopen))
+    return (yield from _ask_around(talk, hints.hellos_inside_tls(talk.port), reopen))
 
 
 def _postgresql(talk: Talk) -> Found:

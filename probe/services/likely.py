@@ -94,8 +94,9 @@ for _row, _names in _AT_HOME:
     for _port in _row:
         FIRST[_port] = tuple(dict.fromkeys(FIRST.get(_port, ()) + _names))
 
-# TLS goes before HTTP: an HTTP server answers a ClientHello with an error, but a TLS server may answer plain HTTP too.
-GENERAL = ("tls", "http", "redis", "postgresql", "memcached", "dns")
+# HTTP goes first: most servers answer or hang up on a line of text at once, and one that serves a connection after the
+# other would wait for the rest of a ClientHello. A plain answer of a TLS server to it is held back until TLS was tried.
+GENERAL = ("http", "tls", "redis", "postgresql", "memcached", "dns")
 # Lines before frames, since they can share a connection; then by likelihood. Not here, and so asked at home only: the
 # debugger's door (somebody may be waiting for the one visitor whom it lets in), and controllers, of which the old ones
 # stumble over what they do not expect.
@@ -112,3 +113,4 @@ INSIDE_TLS: dict[int, tuple[str, ...]] = {
     6379: ("redis",), 6380: ("redis",), 8883: ("mqtt", "mqtt-nameless"), 10050: ("zabbix-agent",),
     10051: ("zabbix-trapper",), 61612: ("stomp",),
 }  # fmt: skip
+GENERAL_INSIDE_TLS = ("http", "mqtt", "amqp", "ldap", "redis", "mongodb", "xmpp", "dns", "sip", "kafka", "cassandra")

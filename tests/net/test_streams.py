@@ -41,6 +41,7 @@ from probe.core.dialogue import (
 )
 from probe.model import Conversation, Handshake
 from probe.net.streams import converse
+from probe.net.tls import SEEN
 from probe.services.identify import identify
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -251,21 +252,31 @@ def test_a_spent_clock_connects_no_more() -> None:
     assert events == [Connected(HERE), Spent(), Spent(), Spent(), Failed("ETIMEDOUT")]
 
 
-def test_leave_is_asked_before_every_connection_and_does_not_cost_time() -> None:
-    asked: list[int] = []
+class SlowGate:
+    """Lets everyone wait, and counts."""
 
-    async def leave() -> None:
-        asked.append(1)
+    def __init__(self) -> None:
+        self.entered = self.left = 0
+
+    async def enter(self) -> None:
+        self.entered += 1
         await asyncio.sleep(2 * SOON)
+
+    def leave(self) -> None:
+        self.left += 1
+
+
+def test_every_connection_passes_the_gate_and_waiting_there_does_not_cost_time() -> None:
+    gate = SlowGate()
 
     async def main() -> list[Event]:
         recorder = Recorder(Connect(), Connect())
         async with serving(stand) as port:
-            await converse(HERE, port, recorder.dialogue(), limits=Limits(seconds=SOON), before_connect=leave)
+            await converse(HERE, port, recorder.dialogue(), limits=Limits(seconds=SOON), gate=gate)
         return recorder.events
 
     assert asyncio.run(main()) == [Connected(HERE)] * 2
-    assert len(asked) == 2
+    assert (gate.entered, gate.left) == (2, 2)
 
 
 def test_sockets_are_closed_when_it_is_cancelled() -> None:
@@ -346,7 +357,7 @@ def test_a_flood_instead_of_tls_ends() -> None:
 
     events = asyncio.run(record(records, Connect(), StartTLS(None, (), 5)))
     assert isinstance(events[1], TlsFailed)
-    assert len(events[1].seen) <= 4096
+    assert len(events[1].seen) <= SEEN
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -15,6 +15,7 @@ from probe.core.dialogue import (
     Dialogue,
     Event,
     Failed,
+    Race,
     Read,
     Send,
     Sent,
@@ -80,6 +81,8 @@ class FakeServer:
                 return self._start_tls()
             case Close():
                 return Closed()
+            case Race():
+                raise AssertionError("a race is for whoever drives the dialogue")
 
     def _connect(self) -> Event:
         self._secure, self._pending = False, []

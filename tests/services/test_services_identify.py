@@ -81,10 +81,16 @@ def test_a_redirect_is_not_followed() -> None:
     assert len(server.sent) == 1
 
 
-def test_http_on_an_odd_port_is_found_after_tls_failed_on_a_fresh_connection() -> None:
+def test_http_is_found_after_tls_failed_on_a_fresh_connection() -> None:
     server = FakeServer(replies=web, tls=TlsFailed("wrong version number", seen=BAD))
-    assert server.talk(identify(7777)).service == NGINX
+    assert server.talk(identify(8443)).service == NGINX
     assert server.connects == 2
+
+
+def test_http_is_what_an_odd_port_is_asked_first() -> None:
+    server = FakeServer(replies=web)
+    assert server.talk(identify(7777)).service == NGINX
+    assert server.connects == 1
 
 
 def test_an_answer_to_the_client_hello_is_enough_where_a_request_gets_none() -> None:

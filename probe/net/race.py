@@ -1,0 +1,73 @@
+"""Runs the branches of a `Race` as tasks: staggered, so that the likely one mostly ends it before the others begin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import Any, Protocol
+
+from probe.core.dialogue import Command, Event, Race, Raced
+
+
+class Runner(Protocol):
+    """Drives one branch. It is `waiting` while it wants a connection, has `heard` when its peer spoke, and is `crowded`
+    where the peer takes one connection at a time."""
+
+    waiting: bool
+    heard: bool
+
+    @property
+    def crowded(self) -> bool: ...
+
+    async def run(self, dialogue: Generator[Command, Event, Any]) -> Any: ...
+
+
+async def run_race(race: Race, fork: Callable[[bool], Runner]) -> Raced:
+    """What the branches returned. `fork` makes the runner of one; it is told whether this is the first."""
+    running = _Running(race, fork)
+    try:
+        while running.more or running.tasks:
+            if running.may_start():
+                running.start()
+            if await running.news():
+                break
+    finally:
+        await running.cut_off()
+    return Raced(tuple(running.results))
+
+
+class _Running:
+    def __init__(self, race: Race, fork: Callable[[bool], Runner]) -> None:
+        self.results: list[Any] = [None] * len(race.branches)
+        self.tasks: dict[asyncio.Task[Any], tuple[int, Runner]] = {}
+        self._race, self._fork, self._next = race, fork, 0
+
+    @property
+    def more(self) -> bool:
+        return self._next < len(self._race.branches)
+
+    def may_start(self) -> bool:
+        """Not while one waits for its connection (likely ones go first), and not while somebody answers."""
+        runners = [runner for _, runner in self.tasks.values()]
+        held_up = any(runner.waiting or runner.heard or runner.crowded for runner in runners)
+        return self.more and not held_up
+
+    def start(self) -> None:
+        runner = self._fork(self._next == 0)
+        task = asyncio.create_task(runner.run(self._race.branches[self._next]))
+        self.tasks[task] = (self._next, runner)
+        self._next += 1
+
+    async def news(self) -> bool:
+        """Wait until a branch ends, or the next may start; True once there is enough."""
+        patience = self._race.stagger if self.more else None
+        done, _ = await asyncio.wait(self.tasks, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            number, _runner = self.tasks.pop(task)
+            self.results[number] = task.result()
+        return bool(done) and self._race.enough(self.results)
+
+    async def cut_off(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)

@@ -1,0 +1,124 @@
+"""Handshakes on many ports at once: in the time of the slowest, never above the rate, never too many connections."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import pytest
+
+from probe.core.dialogue import Closed
+from probe.core.pace import Pace
+from probe.model import Handshake, PortKey
+from probe.net import handshakes
+from probe.net.handshakes import PACKETS, Handshakes, connections_allowed
+from probe.services import hints
+from tests.net.scripted_net import Peer, ScriptedNet, run_virtually
+
+HOST, OTHER = "198.18.1.10", "fd18::1:10"
+PEERS: list[Callable[[], Peer]] = [
+    lambda: Peer(b"SSH-2.0-OpenSSH_9.2p1\r\n"),
+    lambda: Peer(b"220 ready\r\n", replies=lambda request: b"250 Ok\r\n"),
+    lambda: Peer(replies=lambda request: b"HTTP/1.1 200 OK\r\n\r\n" if request.startswith(b"GET") else None),
+    lambda: Peer(replies=lambda request: b"VERSION 1.6.18\r\n" if request == b"version\r\n" else Closed()),
+    lambda: Peer(replies=lambda request: b"+PONG\r\n" if request.startswith(b"PING") else None),
+]
+
+
+def key(port: int, host: str = HOST) -> PortKey:
+    return PortKey(ip_address(host), "tcp", port)
+
+
+def shaken(
+    monkeypatch: pytest.MonkeyPatch, net: ScriptedNet, rate: float = 1e6, stop_after: float | None = None
+) -> tuple[Handshakes, float]:
+    """Handshakes with every peer of the net, started at once; and how many seconds they took."""
+
+    async def main() -> Handshakes:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        shakes = Handshakes(Pace(rate, loop.time()), rate, lambda _: None, net.dial)
+        shakes.start([key(port, host) for host, port in net.peers])
+        if stop_after is not None:
+            loop.call_later(stop_after, stop.set)
+        await shakes.finish(stop)
+        return shakes
+
+    return run_virtually(main, monkeypatch)
+
+
+def hundred(host: str = HOST) -> dict[tuple[str, int], Peer]:
+    return {(host, 20000 + number): PEERS[number % len(PEERS)]() for number in range(100)}
+
+
+def test_a_hundred_ports_take_the_time_of_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = [shaken(monkeypatch, ScriptedNet({(HOST, 20000): make()}))[1] for make in PEERS]
+    net = ScriptedNet(hundred())
+    shakes, seconds = shaken(monkeypatch, net)
+    names = [talk.service.name for port in range(20000, 20100) if (talk := shakes.result(key(port))) and talk.service]
+    assert names == ["ssh", "smtp", "http", "memcached", "redis"] * 20
+    assert seconds < max(alone) + 0.1
+    assert net.peak[HOST] <= handshakes.PER_HOST
+
+
+def test_the_rate_holds_for_connections_however_many_want_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = ScriptedNet({**hundred(), (HOST, 1): Peer()})
+    shaken(monkeypatch, net, rate=800)
+    starts = sorted(net.dialled)
+    share = 800 / PACKETS
+    for number, start in enumerate(starts):
+        in_a_second = sum(start <= other < start + 1 for other in starts[number : number + 2 * int(share)])
+        assert in_a_second <= share + max(1, share * handshakes.PERIOD)
+
+
+def test_slow_rates_do_not_cost_the_dialogue_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four packets a second: each hello waits two seconds for its connection."""
+    net = ScriptedNet({(HOST, 20000): PEERS[4]()})
+    shakes, seconds = shaken(monkeypatch, net, rate=4)
+    talk = shakes.result(key(20000))
+    assert talk is not None
+    assert talk.handshake is Handshake.ANSWERED
+    assert seconds > 4
+
+
+@pytest.mark.parametrize(("most", "per_host"), [(7, 5), (3, 50)])
+def test_connections_are_capped_in_all_and_for_each_host(
+    monkeypatch: pytest.MonkeyPatch, most: int, per_host: int
+) -> None:
+    monkeypatch.setattr(handshakes, "PER_HOST", per_host)
+    monkeypatch.setattr(handshakes, "connections_allowed", lambda: most)
+    peers = {(host, port): Peer() for host in (HOST, OTHER) for port in range(20)}
+    net = ScriptedNet(peers)
+    shakes, _ = shaken(monkeypatch, net)
+    assert net.peak["all"] == most
+    assert max(net.peak[HOST], net.peak[OTHER]) <= per_host
+    assert all(shakes.result(key(port, host)) for host, port in peers)
+
+
+def test_an_early_end_closes_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = ScriptedNet({(HOST, port): Peer() for port in range(500)} | hundred(OTHER))
+    shakes, seconds = shaken(monkeypatch, net, stop_after=0.7)
+    assert seconds == pytest.approx(0.7)
+    assert net.peak["all"] > 100
+    assert net.open["all"] == 0
+    assert shakes.result(key(1)) is None
+    assert shakes.unfinished == 0
+
+
+def test_mute_ports_are_spoken_to_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = (ScriptedNet({(HOST, port): Peer() for port in range(20000, 20000 + n)}) for n in (1, 15))
+    (_, one), (_, fifteen) = shaken(monkeypatch, few), shaken(monkeypatch, many)
+    assert fifteen < one + hints.STAGGER
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "allowed", "raised"),
+    [(256, 4096, 400, 800), (256, 500, 100, 500), (300, 300, 8, 300), (20000, 20000, 400, 20000), (-1, -1, 400, -1)],
+)
+def test_files_never_run_out(monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, allowed: int, raised: int) -> None:
+    limit = [soft, hard]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: tuple(limit))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, now: limit.__setitem__(slice(None), now))
+    assert connections_allowed() == allowed
+    assert limit == [raised, hard]
