@@ -249,7 +249,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """The TLS layer as the handshake showed it. `sha256` is that of the DER certificate, in lower-case hex."""
+    """The TLS layer as the handshake showed it. `sha256` is that of the DER certificate, in lower-case hex.
+
+    `starttls` marks a layer that the server only puts on when it is asked to, beside a service in the clear.
+    """
 
     version: str
     alpn: str | None = None
@@ -259,6 +262,15 @@ class Tls:
     not_before: str | None = None
     not_after: str | None = None
     sha256: str | None = None
+    starttls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """An SSH host key whose owner was there to sign: `ssh-ed25519`, and the fingerprint as OpenSSH prints it."""
+
+    type: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +282,7 @@ class Service:
     version: str | None = None
     info: str | None = None
     tls: Tls | None = None
+    key: HostKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ _VOLATILE = (
     (re.compile(r"[+]?\b\d+\.\d{3} ms\b"), "N ms"),
     (re.compile(r"\b(seq|ack) \d{3,}"), r"\1 N"),
     (re.compile(r"\b(office|broken|hops)-[0-9a-f]{6}\b"), r"\1-ID"),
+    (re.compile(r"\bSHA256:[\w+/]{10,}"), "SHA256:F"),
 )
 
 

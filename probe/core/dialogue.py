@@ -163,13 +163,16 @@ class Heard:
     closed: Closed | None = None
 
 
-def listen(patience: float, quiet: float, limit: int) -> Generator[Command, Event, Heard]:
+def listen(
+    patience: float, quiet: float, limit: int, complete: Callable[[bytes], bool] | None = None
+) -> Generator[Command, Event, Heard]:
     """Wait `patience` seconds for the first byte, then read on until `quiet` seconds bring no more or `limit` is met.
 
-    It never stops at the first bytes that make sense: how TCP cuts them must not change what is concluded.
+    It never stops at the first bytes that make sense: how TCP cuts them must not change what is concluded. `complete`
+    is for answers that say themselves where they end.
     """
     data = b""
-    while len(data) < limit:
+    while len(data) < limit and not (data and complete and complete(data)):
         event = yield Read(quiet if data else patience, limit - len(data))
         match event:
             case Data(more):
@@ -181,12 +184,14 @@ def listen(patience: float, quiet: float, limit: int) -> Generator[Command, Even
     return Heard(data)
 
 
-def ask(request: bytes, patience: float, quiet: float, limit: int) -> Generator[Command, Event, Heard]:
+def ask(
+    request: bytes, patience: float, quiet: float, limit: int, complete: Callable[[bytes], bool] | None = None
+) -> Generator[Command, Event, Heard]:
     """Send, then listen. A peer that ended the connection before our bytes left is heard as closed."""
     event = yield Send(request)
     if isinstance(event, Closed):
         return Heard(closed=event)
-    return (yield from listen(patience, quiet, limit))
+    return (yield from listen(patience, quiet, limit, complete))
 
 
 def race(

@@ -25,6 +25,7 @@ COLUMNS = (
     *("tls_not_before", "tls_not_after", "tls_sha256", "banner"),
     *("outcome", "proof", "expectation", "line", "expected", "observed", "home", "found", "message"),
     *("hop", "hop_address", "silent_hop"),
+    *("tls_starttls", "key_type", "key_fingerprint"),
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -63,8 +64,10 @@ class CsvSink:
 def _port_row(record: Record) -> Record:
     service: dict[str, Any] = record.pop("service", {})
     tls: dict[str, Any] = service.pop("tls", {})
+    key: dict[str, Any] = service.pop("key", {})
     tls["names"] = " ".join(tls.get("names", ()))
-    flat: Record = record | record.pop("evidence") | service | {f"tls_{name}": value for name, value in tls.items()}
+    layers = {f"tls_{name}": value for name, value in tls.items()} | {f"key_{name}": key[name] for name in key}
+    flat: Record = record | record.pop("evidence") | service | layers
     return flat | {"service": service.get("name")}
 
 

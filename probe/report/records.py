@@ -123,6 +123,7 @@ def service_record(service: Service) -> Record:
         version=_text(service.version),
         info=_text(service.info),
         tls=_tls_record(service.tls) if service.tls else None,
+        key=_present(type=service.key.type, fingerprint=service.key.fingerprint) if service.key else None,
     )
 
 
@@ -136,6 +137,7 @@ def _tls_record(tls: Tls) -> Record:
         not_before=tls.not_before,
         not_after=tls.not_after,
         sha256=tls.sha256,
+        starttls=tls.starttls or None,
     )
 
 

@@ -34,6 +34,7 @@ _SIGNS = {Outcome.VIOLATED: ("✗ violated", "bold red"), Outcome.UNKNOWN: ("? u
 _GROUPS_SHOWN = 100
 _RANGES_SHOWN = 16
 _BANNER_SHOWN = 40
+_PRINT_SHOWN = len("SHA256:") + 10
 
 
 def console_for(stream: TextIO, into: io.StringIO, width: int | None = None) -> Console:
@@ -178,6 +179,8 @@ def _service(verdict: Verdict) -> Text:
         text.append(f" ({printable(service.info)})" if service.info else "", "dim")
     if service and service.tls:
         text.append(_tls(service.tls, alone=service.name is None))
+    if service and service.key:
+        text.append(f" · {_shortened_print(service.key.fingerprint)}", "dim")
     return text
 
 
@@ -191,9 +194,14 @@ def _shortened(banner: bytes) -> str:
     return f'"{text[:_BANNER_SHOWN]}…"' if len(text) > _BANNER_SHOWN else f'"{text}"'
 
 
+def _shortened_print(fingerprint: str) -> str:
+    """Enough to see which keys are the same; the whole of it is in the records."""
+    return f"{fingerprint[:_PRINT_SHOWN]}…"
+
+
 def _tls(tls: Tls, *, alone: bool) -> str:
     subject = f" {printable(tls.subject)}" if tls.subject else ""
-    return f" {'' if alone else '· '}{printable(tls.version)}{subject}"
+    return f" {'' if alone else '· '}{'STARTTLS ' if tls.starttls else ''}{printable(tls.version)}{subject}"
 
 
 def _finding_lines(outcome: Outcome, group: FindingGroup) -> Iterator[RenderableType]:

@@ -1,6 +1,6 @@
 """What answers here? One dialogue: wait for a server that speaks first, else ask, most likely first by the port.
 
-    connect ─→ greeting? ─yes─→ match (220 alone: NOOP tells FTP from SMTP)
+    connect ─→ greeting? ─yes─→ match (220 alone: NOOP tells FTP from SMTP) ─→ a closer look: host key, STARTTLS
                   └no─→ a race of hellos: the first on this connection, each other one on a fresh one
                           └ TLS came up ─→ greeting? hellos? again, inside
 
@@ -30,7 +30,7 @@ from probe.core.dialogue import (
     race,
 )
 from probe.model import Conversation, Handshake, Service, Tls
-from probe.services import ftp, hints, http, stores, tls
+from probe.services import closer, ftp, hints, http, stores, tls
 from probe.services.hellos import PLAIN, Hello
 from probe.services.matchers import match
 
@@ -125,10 +125,14 @@ def identify(port: int, server_name: str | None = None) -> Dialogue:
 
 def _greeted(talk: Talk, heard: Heard) -> Found:
     service = talk.learn(heard)
-    if service or heard.closed or not ftp.ambiguous(heard.data):
+    if talk.port in hints.PRINTERS:
         return service
-    reply = yield from ask(ftp.NOOP, hints.ANSWER, hints.QUIET, BANNER)
-    return ftp.noop_reply(reply.data)
+    if not (service or heard.closed) and ftp.ambiguous(heard.data):
+        reply = yield from ask(ftp.NOOP, hints.ANSWER, hints.QUIET, BANNER)
+        service = ftp.noop_reply(reply.data)
+    if service is None or heard.closed:
+        return service
+    return (yield from closer.look(service, heard.data, talk.nonce, talk.server_name, secure=bool(talk.secure)))
 
 
 def _ask_around(talk: Talk, names: Sequence[str], reopen: Callable[[], Opened]) -> Found:
@@ -145,7 +149,10 @@ def _attempt(name: str, talk: Talk, reopen: Callable[[], Opened] | None) -> Gene
     if reopen and not (yield from reopen()):
         talk.refused = True
         return Attempt(name, talk)
-    return Attempt(name, talk, (yield from HELLOS[name](talk)))
+    service = yield from HELLOS[name](talk)
+    if service and not talk.secure:
+        service = yield from closer.look_again(service, talk.server_name)
+    return Attempt(name, talk, service)
 
 
 def _enough(attempts: Sequence[Attempt | None]) -> bool:
@@ -189,8 +196,9 @@ def _start_tls(talk: Talk, alpn: tuple[str, ...]) -> Generator[Command, Event, T
 def _tls(talk: Talk) -> Found:
     alpn = hints.alpn(talk.port)
     event = yield from _start_tls(talk, alpn)
-    if isinstance(event, TlsFailed) and alpn and tls.failed(event.seen) and (yield from _connect()):
-        alpn = ()  # it may have refused what we offered to speak
+    while isinstance(event, TlsFailed) and alpn and tls.failed(event.seen) and (yield from _connect()):
+        # It may have refused what we offered to speak; who says so may know HTTP/2 and nothing else.
+        alpn = ("h2",) if alpn != ("h2",) and tls.refused_alpn(event.seen) else ()
         event = yield from _start_tls(talk, alpn)
     if isinstance(event, TlsFailed):
         return _tls_refused(talk, event)
@@ -217,6 +225,8 @@ def _inside(talk: Talk, up: TlsUp, alpn: tuple[str, ...]) -> Found:
     def reopen() -> Opened:
         return (yield from _connect()) and isinstance((yield from _start_tls(talk, alpn)), TlsUp)
 
+    if up.alpn == "h2":  # we offered nothing else, and HTTP/2 begins with that (RFC 9113, 3.2)
+        return Service("http", info="HTTP/2")
     if up.alpn != "http/1.1":
         heard = yield from listen(hints.greeting_patience(talk.port, secure=True), hints.QUIET, BANNER)
         if heard.data or heard.closed:

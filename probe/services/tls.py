@@ -1,4 +1,4 @@
-"""TLS is a layer, not a service: what its handshake shows, or, where it failed, the first record of the answer.
+"""TLS is a layer, not a service: what its handshake shows, or, where it failed, what the server had said before.
 
 Certificates are hostile input: each field is read by itself, and one that cannot be read is left out.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MOST_NAMES = 50
 _VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
-_ALERT, _HANDSHAKE, _SERVER_HELLO = 21, 22, 2
+_ALERT, _HANDSHAKE, _SERVER_HELLO, _CERTIFICATE = 21, 22, 2, 11
 _SUPPORTED_VERSIONS = 43  # RFC 8446, 4.2.1: a ServerHello of TLS 1.3 tells its real version there
 
 
@@ -48,15 +48,38 @@ def layer(up: TlsUp) -> Tls:
 
 
 def failed(seen: bytes) -> Tls | None:
-    """TLS that was spoken but did not come up (it wants our certificate, or another name): by its first record."""
+    """TLS that was spoken but did not come up (it wants our certificate, or another name): by its first records.
+
+    Up to TLS 1.2 they hold the server's certificate, in the clear.
+    """
     kind, major, length = seen[:1], seen[1:2], int.from_bytes(seen[3:5], "big")
     if major != b"\x03" or len(seen) < 7:
         return None
     if kind == bytes([_ALERT]) and length == 2 and seen[5] in (1, 2):
         return Tls("unknown")
     if kind == bytes([_HANDSHAKE]) and 42 <= length <= 16640 and seen[5] == _SERVER_HELLO:
-        return Tls(_hello_version(seen[9 : 5 + length]))
+        return layer(TlsUp(_hello_version(seen[9 : 5 + length]), der=_certificate(seen)))
     return None
+
+
+def refused_alpn(seen: bytes) -> bool:
+    """The server knows none of the protocols that we offered: the alert no_application_protocol (RFC 7301, 3.2)."""
+    return seen[:1] == bytes([_ALERT]) and seen[6:7] == b"\x78" and failed(seen) is not None
+
+
+def _certificate(seen: bytes) -> bytes:
+    """The first of the Certificate message (RFC 5246, 7.4.2) if it is there whole; messages may span records."""
+    messages = b""
+    while seen[:1] == bytes([_HANDSHAKE]) and len(seen) >= 5:
+        end = 5 + int.from_bytes(seen[3:5], "big")
+        messages, seen = messages + seen[5:end], seen[end:]
+    while len(messages) >= 4:
+        kind, size = messages[0], int.from_bytes(messages[1:4], "big")
+        body, messages = messages[4 : 4 + size], messages[4 + size :]
+        if kind == _CERTIFICATE:
+            length = int.from_bytes(body[3:6], "big")
+            return body[6 : 6 + length] if len(body) >= 6 + length else b""
+    return b""
 
 
 def _hello_version(hello: bytes) -> str:

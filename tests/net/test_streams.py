@@ -364,7 +364,7 @@ def test_a_flood_instead_of_tls_ends() -> None:
 def test_a_server_that_wants_our_certificate_is_tls(
     secure: tuple[ssl.SSLContext, bytes], version: ssl.TLSVersion
 ) -> None:
-    context, _ = secure
+    context, der = secure
     try:
         context.verify_mode = ssl.CERT_REQUIRED
         context.maximum_version = version
@@ -382,6 +382,7 @@ def test_a_server_that_wants_our_certificate_is_tls(
     assert talk.service.name is None
     assert talk.service.tls is not None
     assert talk.service.tls.version in {"TLSv1.2", "TLSv1.3"}
+    assert talk.service.tls.sha256 == hashlib.sha256(der).hexdigest()
 
 
 def test_https_from_end_to_end(secure: tuple[ssl.SSLContext, bytes]) -> None:
@@ -407,7 +408,7 @@ def test_https_from_end_to_end(secure: tuple[ssl.SSLContext, bytes]) -> None:
 def test_a_moved_ssh_server_from_end_to_end() -> None:
     async def ssh(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")
-        await reader.read()
+        await reader.read(1)
 
     async def main() -> Conversation:
         async with serving(ssh) as port:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.model import Conversation, Handshake, Service, Tls
+from probe.model import Conversation, Handshake, HostKey, Service, Tls
 from probe.report.csv import COLUMNS, CsvSink, cell
 from tests.report import report_world as world
 from tests.report.test_report_records import Memory
@@ -85,6 +85,18 @@ def test_formulas_get_a_quote_mark() -> None:
     assert cell("\t=1") == "\\x09=1"
     assert cell(None) == ""
     assert cell(-1) == "'-1"
+
+
+def test_identity_has_cells_of_its_own() -> None:
+    service = Service("ssh", tls=Tls("TLSv1.3", starttls=True), key=HostKey("ssh-ed25519", "SHA256:abc"))
+    out = Memory()
+    sink = CsvSink(out)
+    sink.start(world.RUN)
+    sink.port(world.listening("web", world.WEB, 22, Conversation(Handshake.ANSWERED, service)))
+    (row,) = rows(out)
+    assert [row[name] for name in ("service", "key_type", "key_fingerprint", "tls_starttls")] == [
+        *("ssh", "ssh-ed25519", "SHA256:abc", "True")
+    ]
 
 
 @given(st.text(), st.text(), st.binary())

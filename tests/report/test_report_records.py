@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.model import Conversation, Evidence, Handshake, RunInfo, Service, Tls
+from probe.model import Conversation, Evidence, Handshake, HostKey, RunInfo, Service, Tls
 from probe.report.jsonl import JsonlSink, line
 from probe.report.records import evidence_record, finding_record, port_record, run_record, summary_record
 from tests.report import report_world as world
@@ -64,6 +64,15 @@ def test_what_is_absent_leaves_no_trace() -> None:
     assert not {"cause", "rtt_ms", "handshake", "service", "banner"} & set(record)
     only_tls = port_record(world.listening("web", world.WEB, 4, world.spoke(None, tls=Tls("TLSv1.2"))))
     assert only_tls["service"] == {"tls": {"version": "TLSv1.2"}}
+
+
+def test_a_host_key_and_a_layer_by_starttls_are_told() -> None:
+    key = HostKey("ssh-ed25519", "SHA256:abc")
+    ssh = port_record(world.listening("web", world.WEB, 4, Conversation(Handshake.ANSWERED, Service("ssh", key=key))))
+    assert ssh["service"] == {"name": "ssh", "key": {"type": "ssh-ed25519", "fingerprint": "SHA256:abc"}}
+    smtp = Service("smtp", tls=Tls("TLSv1.3", starttls=True))
+    record = port_record(world.listening("web", world.WEB, 4, Conversation(Handshake.ANSWERED, smtp)))
+    assert record["service"]["tls"] == {"version": "TLSv1.3", "starttls": True}
 
 
 def test_a_silent_port_has_empty_evidence() -> None:

@@ -36,9 +36,9 @@ def bare_name(talk: Conversation) -> str | None:
 
 @pytest.mark.parametrize("port", [22, 8821, 80, 443, 6379, 9100])
 def test_who_greets_is_named_whatever_the_port_and_asked_nothing(port: int) -> None:
-    server = FakeServer(greeting=b"SSH-2.0-OpenSSH_9.2p1\r\n")
+    server = FakeServer(greeting=b"RFB 003.008\n")
     assert server.talk(identify(port)) == Conversation(
-        Handshake.ANSWERED, Service("ssh", "OpenSSH", "9.2p1"), b"SSH-2.0-OpenSSH_9.2p1\r\n"
+        Handshake.ANSWERED, Service("vnc", info="RFB 3.8"), b"RFB 003.008\n"
     )
     assert server.sent == []
     assert server.connects == 1
@@ -49,7 +49,7 @@ def test_a_bare_220_is_asked_noop(noop: bytes, name: str | None) -> None:
     server = FakeServer(greeting=b"220 ready\r\n", replies=lambda request: noop)
     talk = server.talk(identify(4982))
     assert (bare_name(talk), talk.handshake, talk.banner) == (name, Handshake.ANSWERED, b"220 ready\r\n")
-    assert server.sent == [b"NOOP\r\n"]
+    assert server.sent[:1] == [b"NOOP\r\n"]
 
 
 @pytest.mark.parametrize("greeting", [b"login: ", b"\x00\x01\x02", b"x"])
@@ -146,6 +146,19 @@ def test_tls_that_wants_something_of_us_is_tls() -> None:
     assert [command.alpn for command in server.commands if isinstance(command, StartTLS)] == [("http/1.1",), ()]
 
 
+def test_a_server_of_http_2_alone_is_http() -> None:
+    """It refuses HTTP/1.1 by an alert of its own, and takes h2."""
+    server = FakeServer(tls=TlsFailed("no application protocol", seen=b"\x15\x03\x03\x00\x02\x02\x78", closed=CLOSED))
+
+    def answer(command: object) -> object:
+        if isinstance(command, StartTLS) and command.alpn == ("h2",):
+            return TlsUp("TLSv1.3", "h2")
+        return server.answer(command)  # type: ignore[arg-type]
+
+    talk = rehearse(identify(443), answer)  # type: ignore[arg-type]
+    assert talk.service == Service("http", info="HTTP/2", tls=Tls("TLSv1.3", "h2"))
+
+
 def test_dns_inside_tls() -> None:
     server = FakeServer(tls=UP, inside=FakeServer(replies=lambda request: dns_reply(b"unbound 1.17.1")))
     assert server.talk(identify(853)).service == Service("dns", "Unbound", "1.17.1", tls=Tls("TLSv1.3"))
@@ -186,6 +199,13 @@ def test_printers_get_no_payload_at_all(port: int) -> None:
     server = FakeServer()
     assert server.talk(identify(port)) == Conversation(Handshake.MUTE)
     assert server.commands == [Connect(), Read(hints.GREETING, BANNER)]
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2p1\r\n", b"220 ready\r\n", b"220 lab ESMTP Postfix\r\n"])
+def test_printers_get_no_payload_even_if_they_speak(greeting: bytes) -> None:
+    server = FakeServer(greeting=greeting)
+    assert server.talk(identify(9100)).handshake is Handshake.ANSWERED
+    assert server.sent == []
 
 
 def test_mute() -> None:

@@ -89,6 +89,31 @@ def server_hello(version: int, *extensions: tuple[int, bytes]) -> bytes:
     return b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message
 
 
+def server_flight(der: bytes, cut: int = 16384) -> bytes:
+    """What a server of TLS 1.2 says in the clear before it asks for our certificate, in records of `cut` bytes."""
+    chain = (len(der).to_bytes(3, "big") + der) * 2
+    body = len(chain).to_bytes(3, "big") + chain
+    messages = server_hello(0x0303)[5:] + b"\x0b" + len(body).to_bytes(3, "big") + body + b"\x0e\x00\x00\x00"
+    parts = [messages[at : at + cut] for at in range(0, len(messages), cut)]
+    return b"".join(b"\x16\x03\x03" + len(part).to_bytes(2, "big") + part for part in parts)
+
+
+@pytest.mark.parametrize("cut", [16384, 1000, 70])
+def test_a_failed_handshake_of_old_still_shows_the_certificate(cut: int) -> None:
+    assert tls.failed(server_flight(GOOD, cut)) == tls.layer(TlsUp("TLSv1.2", der=GOOD))
+
+
+@pytest.mark.parametrize("seen", [server_flight(GOOD)[:300], server_flight(b""), server_hello(0x0303) + b"\x16\x03"])
+def test_a_certificate_that_is_not_there_whole_is_none(seen: bytes) -> None:
+    assert tls.failed(seen) == Tls("TLSv1.2")
+
+
+def test_who_knows_none_of_our_protocols_says_so() -> None:
+    assert tls.refused_alpn(b"\x15\x03\x03\x00\x02\x02\x78")
+    assert not tls.refused_alpn(b"\x15\x03\x03\x00\x02\x02\x28")
+    assert not tls.refused_alpn(b"\x15\x02\x03\x00\x02\x02\x78")
+
+
 @pytest.mark.parametrize(
     ("seen", "version"),
     [
@@ -113,7 +138,9 @@ def test_what_is_no_tls(seen: bytes) -> None:
 
 
 @given(
-    st.binary(max_size=200) | st.binary(max_size=120).map(lambda tail: b"\x16\x03\x03\x00\x64\x02\x00\x00\x60" + tail)
+    st.binary(max_size=200)
+    | st.binary(max_size=120).map(lambda tail: b"\x16\x03\x03\x00\x64\x02\x00\x00\x60" + tail)
+    | st.binary(max_size=90).map(lambda tail: server_flight(GOOD)[:75] + tail)
 )
 def test_any_first_record_never_raises(seen: bytes) -> None:
     tls.failed(seen)
