@@ -20,9 +20,9 @@ from probe.net.sockets import Dial
 from probe.net.streams import converse
 from probe.services.identify import identify
 
-AT_ONCE = 400  # connections open at a time …
-PER_HOST = 200  # … and of these to one host
-PORTS_AT_ONCE = 400  # dialogues under way; most of them have one connection, and the others wait for leave
+AT_ONCE = 500  # connections open at a time …
+PER_HOST = 300  # … and of these to one host
+PORTS_AT_ONCE = 500  # dialogues under way; most of them have one connection, and the others wait for leave
 OTHER_FILES = 400  # descriptors that are not ours: the connect scan's, outputs, the loop's own
 PACKETS = 8  # what a short connection costs: SYN, ACK, request, its ACKs, FIN, ACK
 PERIOD = 0.1  # seconds; the limiter lets a whole period's share through at once, so the period is short

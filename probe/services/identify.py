@@ -242,7 +242,7 @@ def _postgresql(talk: Talk) -> Found:
         if isinstance(event, TlsUp):
             talk.note(heard)
             inside = yield from _ask(talk, stores.POSTGRES_HELLO)
-            return replace(inside or Service("postgresql"), tls=tls.layer(event))
+            return replace(inside or Service("postgresql"), tls=replace(tls.layer(event), starttls=True))
     if heard.data == b"N":
         talk.note(heard)
         return (yield from _ask(talk, stores.POSTGRES_HELLO))

@@ -178,7 +178,9 @@ def test_postgresql(port: int, ssl: bytes) -> None:
     answers = {stores.POSTGRES_SSL: ssl, stores.POSTGRES_HELLO: error}
     server = FakeServer(replies=lambda request: answers.get(request, CLOSED), tls=UP, tls_after=stores.POSTGRES_SSL)
     talk = server.talk(identify(port))
-    assert talk.service == Service("postgresql", "PostgreSQL", tls=Tls("TLSv1.3") if ssl == b"S" else None)
+    assert talk.service == Service(
+        "postgresql", "PostgreSQL", tls=Tls("TLSv1.3", starttls=True) if ssl == b"S" else None
+    )
     assert talk.banner == error
 
 
