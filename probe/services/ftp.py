@@ -8,10 +8,11 @@ from probe.model import Service
 from probe.services.lines import named, products, text_of
 
 NOOP = b"NOOP\r\n"
-_READY = re.compile(r"\A(?:220|120|421)[ -]")
+_READY = re.compile(r"\A(?:220|120|421|500)[ -]")
 _PRODUCTS = products(
     ("vsftpd", r"\(vsFTPd (\d[\w.+-]*)\)"),
     ("ProFTPD", r"ProFTPD (?:(\d[\w.]*)|Server)"),
+    ("ProFTPD", r"\A500 Sorry, no server available to handle request on "),
     ("Pure-FTPd", r"Pure-FTPd"),
     ("FileZilla Server", r"FileZilla Server(?: version)? ?(\d[\w.]*)?"),
     ("pyftpdlib", r"pyftpdlib (\d[\w.]*)"),

@@ -62,5 +62,5 @@ def mumble(reader: Reader) -> Service | None:
             body.demand(key & 7 == 2)
             texts[key >> 3] = body.take(_varint(body))
     body.demand(numbers.keys() <= {1, 5} and 1 in numbers and texts.keys() <= {2, 3, 4} and texts)
-    release = re.match(rb"\d+\.\d+[\w.+-]*", texts.get(2, b""))
+    release = re.match(rb"\d+\.\d+[\w.]*", texts.get(2, b""))
     return Service("mumble", "Murmur", field(release[0]) if release else None)

@@ -10,7 +10,11 @@ from probe.services.text import field
 _RFB = re.compile(rb"RFB (\d{3})\.(\d{3})\n")  # RFC 6143, 7.1.1: twelve bytes
 _RSYNC = re.compile(rb"@RSYNCD: (\d+(?:\.\d+)?)[^\n]*\n")
 _TELNET = re.compile(rb"(?:\xff[\xfb-\xfe][\x00-\x31\xff])+")  # RFC 854: IAC, WILL/WONT/DO/DONT, option
-_IRC = re.compile(rb"(?::[^ \r\n]+ )?NOTICE (?:AUTH|\*) :[^\r\n]*")
+# A notice while our name is looked up; to a line before NICK and USER, the errors 451 or 461 (RFC 2812, 5.2).
+_IRC = re.compile(
+    rb"(?::[^ \r\n]+ )?NOTICE (?:AUTH|\*) :[^\r\n]*|:[^ \r\n]+ (?:451|461) [^ \r\n]+ (?:[A-Z]+ )?:[^\r\n]+|"
+    rb"ERROR :\"Oops, HTTP request received\? This is IRC!\""
+)
 _NNTP = re.compile(rb"20[01] [^\r\n]*\b(?:NNTP|InterNetNews|INN)\b[^\r\n]*", re.IGNORECASE)
 _MYSQL_VERSION = re.compile(rb"\d{1,2}\.\d{1,2}[\x21-\x7e]{0,80}")
 _MARIADB = re.compile(r"(?:5\.5\.5-)?(\d[\d.]*)-MariaDB-?(.*)")  # 5.5.5- was put before 10.x for old replicas

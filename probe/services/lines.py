@@ -9,7 +9,8 @@ from probe.services.text import field
 
 Products = tuple[tuple[str, "re.Pattern[str]"], ...]
 
-_VERSIONED = re.compile(rb"([A-Za-z][A-Za-z ._-]*?)[ -]v?(\d+\.[\w.-]+)")
+_VERSIONED = re.compile(rb"([A-Za-z][A-Za-z ._-]*?)[ -]v?(\d+\.[\w.+-]+)(?: - .*)?")
+_UPNP = re.compile(rb".*\bUPnP/\d\.\d,? +([^\s/][^/]*)/v?(\d[^\s]*).*")  # UPnP DA 1.0, 1.1.2: OS, UPnP, product
 _SOFTWARE = re.compile(rb"([^\s/(]+)(?:/([^\s(]+)|[ \t]?\((\d+\.[\w.+-]*)(?=[\s)]))?[ \t]*(.*)")
 
 
@@ -35,7 +36,7 @@ def named(name: str, text: str, known: Products, info: str | None = None) -> Ser
 
 def software(name: str, value: bytes) -> Service:
     """By a Server header: `nginx/1.22.1`, `Apache/2.4.57 (Debian) mod_x/1.0`, `Jetty(9.4.43)`, `a 1.2`, `Caddy`."""
-    versioned = _VERSIONED.fullmatch(value)
+    versioned = _UPNP.fullmatch(value) or _VERSIONED.fullmatch(value)
     if versioned:
         return Service(name, field(versioned.group(1)), field(versioned.group(2)))
     found = _SOFTWARE.fullmatch(value)

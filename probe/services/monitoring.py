@@ -33,7 +33,9 @@ _MUNIN = re.compile(rb"# munin node at ([^\s]+)\n")
 _CHECKMK = re.compile(rb"<<<check_mk>>>\r?\nVersion: (\S+)\r?\n")
 _GANGLIA = re.compile(rb"<\?xml[^>]*\?>\s*<!DOCTYPE GANGLIA_XML ")
 _GANGLIA_VERSION = re.compile(rb'<GANGLIA_XML VERSION="(\d[^"]*)"')
-_NUT = re.compile(rb"Network UPS Tools upsd (\d[\w.+-]*) |(?:ERR UNKNOWN-COMMAND\n)+\Z")
+_NUT = re.compile(
+    rb"Network UPS Tools upsd (\d[\w.+-]*) |(?:ERR INVALID-ARGUMENT\n)*ERR UNKNOWN-COMMAND\n(?:ERR [A-Z-]+\n)*\Z"
+)
 _GPSD = re.compile(rb'\{"class":"VERSION",[^\r\n]*?"release":"([^"\r\n]*)"[^\r\n]*?"proto_major":')
 _ZOOKEEPER = re.compile(
     rb"Zookeeper version: (\d[\w.]*)|(?:srvr|stat|ruok) is not executed because it is not in the whitelist"

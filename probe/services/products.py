@@ -42,12 +42,14 @@ _HEADERS = _signs(
     ("Forgejo", (b"\nset-cookie: i_like_forgejo=",), None),
     ("Plex Media Server", (b"\nx-plex-protocol: ",), None),
     ("Consul", (b"\nx-consul-",), None),
+    ("Privoxy", (b" 400 Invalid header received from client",), None),
 )
 _PAGES = _signs(
     ("Apache Tomcat", (b"3>Apache Tomcat/",), rb">Apache Tomcat/(\d[\w.]*)"),
     ("Apache Tomcat", (b"<title>Apache Tomcat/",), rb">Apache Tomcat/(\d[\w.]*)"),
     ("Node Exporter", (b"<title>Node Exporter</title>",), rb"version=(\d[\w.]*)"),
     ("Prometheus", (b"<title>Prometheus Time Series Collection",), None),
+    ("HAProxy", (b"<title>Statistics Report for HAProxy",), rb"HAProxy version (\d[\w.]*)"),
     ("Grafana", (b"<title>Grafana</title>",), None),
     ("RabbitMQ Management", (b"<title>RabbitMQ Management</title>",), None),
 )

@@ -21,8 +21,15 @@ SIP_HELLO = (
     b"Call-ID: probe@probe.invalid\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
 )
 
-_DNS_PRODUCTS = {b"dnsmasq": "dnsmasq", b"unbound": "Unbound", b"PowerDNS": "PowerDNS", b"NSD": "NSD", b"Knot": "Knot"}
+_DNS_PRODUCTS = {
+    b"dnsmasq": "dnsmasq",
+    b"unbound": "Unbound",
+    b"PowerDNS": "PowerDNS",
+    b"NSD": "NSD",
+    b"Knot": "Knot DNS",
+}
 _TEXT_REPLY = re.compile(rb"(RTSP/1\.0|RTSP/2\.0|SIP/2\.0) [1-6]\d\d")
+_REPEATED = re.compile(rb"\n(?:cseq|via|v)[ \t]*:", re.IGNORECASE)
 _SERVER = re.compile(rb"\n(?:server|user-agent)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
@@ -49,12 +56,17 @@ def _dns_version(text: bytes) -> Service:
         found = re.match(word + rb"[ -](?:\w+ )*?v?(\d[\w.-]*)", text, re.IGNORECASE)
         if found:
             return Service("dns", product, field(found[1]))
-    return Service("dns", "BIND", field(text)) if re.match(rb"9\.\d+\.\d+", text) else Service("dns", info=field(text))
+    found = re.fullmatch(rb"(9\.\d+\.\d+)(?:-(\S*))?.*", text, re.DOTALL)
+    return Service("dns", "BIND", field(found[1]), field(found[2])) if found else Service("dns", info=field(text))
 
 
 def rtsp_or_sip(data: bytes) -> Service | None:
+    """A response that repeats a header of our request, as both must do.
+
+    Some web servers repeat the name and version of whatever protocol they are asked in, and nothing else.
+    """
     found = _TEXT_REPLY.match(data)
-    if not found:
+    if not found or not _REPEATED.search(data):
         return None
     name, server = "sip" if found[1].startswith(b"SIP") else "rtsp", _SERVER.search(data[:4096])
     return software(name, server[1].strip()) if server else Service(name)

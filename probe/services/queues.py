@@ -11,7 +11,9 @@ from probe.services.text import field
 GEARMAN_HELLO = b"version\nprobe\n"
 BEANSTALKD_HELLO = b"stats\r\n"
 
-_GEARMAN = re.compile(rb"(?:OK v?(\d[\w.+-]*)\r?\n)?(?:ERR UNKNOWN_COMMAND Unknown\+server\+command\r?\n)+\Z")
+_GEARMAN = re.compile(
+    rb"(?:OK v?(\d[\w.]*)[^\r\n]*\r?\n)?(?:ERR UNKNOWN_COMMAND Unknown\+server\+command[^\r\n]*\r?\n)+\Z"
+)
 _BEANSTALKD = re.compile(rb"OK \d+\r\n---\n(?:[a-z-]+: [^\n]*\n)*?current-jobs-urgent: \d+\n")
 _BEANSTALKD_VERSION = re.compile(rb'\nversion: "?(\d[^"\s]*)"?\n')
 _UNKNOWN = re.compile(rb"(?:UNKNOWN_COMMAND\r\n)+\Z")

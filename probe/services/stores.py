@@ -47,4 +47,14 @@ def postgresql(data: bytes) -> Service | None:
     fields = data[5 : length + 1].split(b"\0")
     state = next((each[1:] for each in fields if each[:1] == b"C"), b"")
     severe = fields[0][:1] == b"S" and fields[0][1:].isalpha()
-    return Service("postgresql", "PostgreSQL") if severe and re.fullmatch(rb"[0-9A-Z]{5}", state) else None
+    if not severe or not re.fullmatch(rb"[0-9A-Z]{5}", state):
+        return None
+    return Service("postgresql", _postgres(fields, state))
+
+
+def _postgres(fields: list[bytes], state: bytes) -> str | None:
+    """PostgreSQL says where in its source it is, or the severity untranslated; the pooler in front of it does not."""
+    kinds = {each[:1] for each in fields}
+    if kinds & {b"V", b"F", b"R"}:
+        return "PostgreSQL"
+    return "PgBouncer" if kinds == {b"S", b"C", b"M", b""} and state == b"08P01" else None

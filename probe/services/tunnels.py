@@ -33,9 +33,12 @@ def socks5_command(answer: bytes) -> bytes:
 
 @bounded
 def socks5(reader: Reader) -> Service | None:
-    """`No acceptable methods`, and nothing else; or the refusal of our command, with an address."""
+    """`No acceptable methods`, and nothing else; or the refusal of our command, with an address.
+
+    Some say the first to anything, so it does not tell that a login is needed.
+    """
     if reader.data == b"\x05\xff":
-        return Service("socks5", info="authentication required")
+        return Service("socks5")
     reader.expect(b"\x05\0\x05")
     code = reader.number(1)
     reader.expect(b"\0")

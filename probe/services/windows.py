@@ -7,6 +7,7 @@ from probe.services.cursor import Reader, bounded
 
 # X.224 connection request in an RFC 1006 frame, with MS-RDPBCGR's negotiation request: TLS or CredSSP, please
 RDP_HELLO = b"\x03\0\0\x13" + b"\x0e\xe0\0\0\0\0\0" + b"\x01\0\x08\0" + (0x0B).to_bytes(4, "little")
+_ULTIMATUM = b"\x03\0\0\x09\x02\xf0\x80\x21\x80"
 _RDP = {0: "RDP security", 1: "TLS", 2: "CredSSP", 8: "CredSSP"}
 
 # C706, 12.6.4.3: bind to the endpoint mapper's interface with NDR as transfer syntax; no credentials are part of it.
@@ -29,7 +30,12 @@ _YEARS = {
 
 @bounded
 def rdp(reader: Reader) -> Service | None:
-    """A connection confirm that takes up the negotiation. One without it is any ISO transport's, and says nothing."""
+    """A connection confirm that takes up the negotiation. One without it is any ISO transport's, and says nothing.
+
+    To other things it answers with T.125's DisconnectProviderUltimatum, inside a data unit.
+    """
+    if reader.data == _ULTIMATUM:
+        return Service("rdp")
     reader.expect(b"\x03\0\0\x13\x0e\xd0")
     reader.take(5)
     kind = reader.expect(b"\x02", b"\x03")

@@ -174,7 +174,7 @@ def test_redis(port: int) -> None:
 @pytest.mark.parametrize("port", [5432, 7777])
 @pytest.mark.parametrize("ssl", [b"N", b"S"])
 def test_postgresql(port: int, ssl: bytes) -> None:
-    error = postgres_error(b"SFATAL", b"C0A000", b"Munsupported frontend protocol 65535.0")
+    error = postgres_error(b"SFATAL", b"VFATAL", b"C0A000", b"Munsupported frontend protocol 65535.0")
     answers = {stores.POSTGRES_SSL: ssl, stores.POSTGRES_HELLO: error}
     server = FakeServer(replies=lambda request: answers.get(request, CLOSED), tls=UP, tls_after=stores.POSTGRES_SSL)
     talk = server.talk(identify(port))

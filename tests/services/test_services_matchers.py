@@ -130,15 +130,15 @@ GREETINGS: list[tuple[bytes, Service]] = [
     (b"-ERR wrong number of arguments for 'get' command\r\n", S("redis")),
     (b"VERSION 1.6.18\r\n", S("memcached", "memcached", "1.6.18")),
     (postgres_error(b"SFATAL", b"VFATAL", b"C0A000", b"Munsupported frontend protocol"), S("postgresql", "PostgreSQL")),
-    (postgres_error(b"SFATALE", b"C28000", b"Mkein Eintrag"), S("postgresql", "PostgreSQL")),
+    (postgres_error(b"SFATALE", b"C28000", b"Mkein Eintrag", b"RClientAuthentication"), S("postgresql", "PostgreSQL")),
     (b"EFATAL:  no pg_hba.conf entry for host\n\0", S("postgresql", "PostgreSQL")),
-    (dns_reply(b"9.18.24-1-Debian"), S("dns", "BIND", "9.18.24-1-Debian")),
+    (dns_reply(b"9.18.24-1-Debian"), S("dns", "BIND", "9.18.24", "1-Debian")),
     (dns_reply(b"dnsmasq-2.89"), S("dns", "dnsmasq", "2.89")),
     (dns_reply(b"unbound 1.17.1"), S("dns", "Unbound", "1.17.1")),
     (dns_reply(b"none of your business"), S("dns", info="none of your business")),
     (dns_reply(None, code=5), S("dns")),
     (b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: GStreamer RTSP server\r\n\r\n", S("rtsp", "GStreamer RTSP server")),
-    (b"SIP/2.0 400 Bad Request\r\n\r\n", S("sip")),
+    (b"SIP/2.0 400 Bad Request\r\nCSeq: 1\r\n\r\n", S("sip")),
 ]
 
 STRANGERS = [
