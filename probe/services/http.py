@@ -21,13 +21,13 @@ _POWERED_BY = re.compile(rb"\r?\nx-powered-by[ \t]*:[ \t]*([^\r\n]*)", re.IGNORE
 _PAGE = re.compile(rb"\s*<(?:!doctype html|html)[\s>]", re.IGNORECASE)
 
 
-def request(host: str, port: int, tls: bool) -> bytes:
-    """GET / with the Host that a browser would send; `host` is a name or an address."""
+def request(host: str, port: int, tls: bool, path: str = "/") -> bytes:
+    """GET with the Host that a browser would send; `host` is a name or an address."""
     name = f"[{host}]" if ":" in host else host
     if port != (443 if tls else 80):
         name = f"{name}:{port}"
     head = (
-        f"GET / HTTP/1.1\r\nHost: {name}\r\nUser-Agent: probe/{__version__}\r\n"
+        f"GET {path} HTTP/1.1\r\nHost: {name}\r\nUser-Agent: probe/{__version__}\r\n"
         "Accept: */*\r\nAccept-Encoding: identity\r\nConnection: close\r\n\r\n"
     )
     return head.encode("ascii", "ignore")
@@ -37,13 +37,24 @@ def reply(data: bytes) -> Service | None:
     """A response by its status line; an HTML page without one is what HTTP/0.9 answers."""
     if not _STATUS.match(data):
         return Service("http", info="HTTP/0.9") if _PAGE.match(data) else None
-    head, *body = re.split(rb"\r?\n\r?\n", data, maxsplit=1)
+    head, body = _parts(data)
     found = _SERVER.search(head) or _POWERED_BY.search(head)
     server = software("http", found.group(1).strip()) if found else Service("http")
-    product = products.recognised(head, b"".join(body))
+    product = products.recognised(head, body)
     if not product or product.name != "http" or product.info or not found:
         return product or server
     return replace(product, info=field(found.group(1).strip()))
+
+
+def further(data: bytes) -> str | None:
+    """Where a response to `/` says too little: the path to ask for, if there is one."""
+    return products.further(_parts(data)[0])
+
+
+def _parts(data: bytes) -> tuple[bytes, bytes]:
+    """Head and body. The size of the first chunk is taken off: only the beginning of the body is ever looked at."""
+    head, *body = re.split(rb"\r?\n\r?\n", data, maxsplit=1)
+    return head, re.sub(rb"\A[0-9A-Fa-f]{1,8}\r?\n", b"", b"".join(body))
 
 
 def status(data: bytes) -> int | None:

@@ -137,7 +137,7 @@ def _greeted(talk: Talk, heard: Heard) -> Found:
 
 def _ask_around(talk: Talk, names: Sequence[str], reopen: Callable[[], Opened]) -> Found:
     """The hellos of these names in a race. What they heard goes to `talk`, the winner's words first."""
-    branches = [_attempt(name, talk.fresh(), reopen if number else None) for number, name in enumerate(names)]
+    branches = [_attempt(name, talk.fresh(), reopen, first=not number) for number, name in enumerate(names)]
     attempts = [attempt for attempt in (yield from race(branches, _enough, hints.STAGGER)) if attempt]
     winner = _winner(attempts)
     for attempt in ([winner] if winner else []) + attempts:
@@ -145,14 +145,26 @@ def _ask_around(talk: Talk, names: Sequence[str], reopen: Callable[[], Opened]) 
     return (winner.service or winner.talk.tentative) if winner else None
 
 
-def _attempt(name: str, talk: Talk, reopen: Callable[[], Opened] | None) -> Generator[Command, Event, Attempt]:
-    if reopen and not (yield from reopen()):
+def _attempt(name: str, talk: Talk, reopen: Callable[[], Opened], first: bool) -> Generator[Command, Event, Attempt]:
+    if not first and not (yield from reopen()):
         talk.refused = True
         return Attempt(name, talk)
     service = yield from HELLOS[name](talk)
+    if service and not service.version and not service.tls:
+        service = yield from _more(name, service, talk, reopen)
     if service and not talk.secure:
         service = yield from closer.look_again(service, talk.server_name)
     return Attempt(name, talk, service)
+
+
+def _more(name: str, service: Service, talk: Talk, reopen: Callable[[], Opened]) -> Found:
+    """Who only complained about a stranger's hello may tell its version to its own; a web server, on another page."""
+    own, path = service.name or "", http.further(talk.banner) if service.name == "http" else None
+    asked = not path and (own == name or own not in HELLOS)
+    if asked or not (yield from reopen()):
+        return service
+    told = yield from (_get(talk, path) if path else HELLOS[own](talk))
+    return told if told and told.name == own and (told.product or told.info) else service
 
 
 def _enough(attempts: Sequence[Attempt | None]) -> bool:
@@ -179,9 +191,13 @@ def _ask(talk: Talk, request: bytes) -> Found:
     return talk.learn((yield from ask(request, hints.ANSWER, hints.QUIET, BANNER)))
 
 
-def _http(talk: Talk) -> Found:
+def _get(talk: Talk, path: str) -> Found:
     host = talk.server_name or talk.address or "localhost"
-    service = yield from _ask(talk, http.request(host, talk.port, bool(talk.secure)))
+    return (yield from _ask(talk, http.request(host, talk.port, bool(talk.secure), path)))
+
+
+def _http(talk: Talk) -> Found:
+    service = yield from _get(talk, "/")
     if service and http.status(talk.banner) == 400 and not talk.secure:
         talk.doubt(service, "tls")  # "plain HTTP request sent to HTTPS port" is a 400: look at TLS first
         return None

@@ -26,6 +26,12 @@ _API = _signs(
     ("CouchDB", (b'{"couchdb":"Welcome"',), rb'"version":"([^"]*)"'),
     ("Neo4j", (b'"neo4j_version"', b'"bolt_'), rb'"neo4j_version"\s*:\s*"([^"]*)"'),
     ("Kubernetes API", (b'"kind"', b'"Status"', b'"apiVersion"', b'"v1"', b'"metadata"'), None),
+    ("Kubernetes API", (b'"gitVersion"', b'"gitCommit"', b'"compiler"'), rb'"gitVersion"\s*:\s*"v?([^"]*)"'),
+    ("Prometheus", (b'"success"', b'"goVersion"', b'"buildUser"', b'"version":"2.'), rb'"version":"([^"]*)"'),
+    ("Prometheus", (b'"success"', b'"goVersion"', b'"buildUser"', b'"version":"3.'), rb'"version":"([^"]*)"'),
+    ("etcd", (b'"etcdserver"', b'"etcdcluster"'), rb'"etcdserver":"([^"]*)"'),
+    ("Grafana", (b'"commit"', b'"database"', b'"version"'), rb'"version"\s*:\s*"([^"]*)"'),
+    ("Vault", (b'"initialized"', b'"sealed"', b'"version"'), rb'"version"\s*:\s*"([^"]*)"'),
     ("Consul", (b"Consul Agent: UI disabled",), None),
     ("Ollama", (b"Ollama is running",), None),
 )
@@ -53,6 +59,15 @@ _PAGES = _signs(
     ("Grafana", (b"<title>Grafana</title>",), None),
     ("RabbitMQ Management", (b"<title>RabbitMQ Management</title>",), None),
 )
+# Who says nothing of itself at `/`, and where it does: a page of its version that is there for everybody to read.
+_FURTHER = (
+    (b"302", rb"location: /(?:classic/)?(?:graph|query)\r?\n", "/api/v1/status/buildinfo"),  # Prometheus
+    (b"302", rb"location: /login\r?\n", "/api/health"),  # Grafana
+    (b"307", rb"location: /ui/\r?\n", "/v1/sys/health"),  # Vault
+    (b"404", rb"access-control-allow-methods: POST, GET, OPTIONS, PUT, DELETE\r?\n", "/version"),  # etcd
+    (b"401", rb"audit-id: ", "/version"),  # Kubernetes
+    (b"403", rb"audit-id: ", "/version"),
+)
 # Each at the very beginning, of the status line or of the body: a page that quotes it is a page.
 _NO_WEB = (
     (Service("mongodb", "MongoDB"), b"It looks like you are trying to access MongoDB over HTTP"),
@@ -71,12 +86,26 @@ def recognised(head: bytes, body: bytes) -> Service | None:
     for service, words in _NO_WEB:
         if head.startswith(words) or body.startswith(words):
             return service
-    headers = _NAME.sub(lambda name: b"\n" + name[1].lower() + b": ", head)
+    headers = _headers(head)
     printer = _PRINTER.search(headers)
     if printer:
         return Service("ipp", field(printer[1]), field(printer[2]), field(b"IPP " + printer[3]))
     told = b"" if body.lstrip().startswith(b"<") else body
     return _by(_API, told) or _by(_HEADERS, headers) or _by(_PAGES, body)
+
+
+def further(head: bytes) -> str | None:
+    """The path that tells more than `/` did, where the head of that answer looks like somebody's who has one."""
+    headers = _headers(head + b"\r\n")
+    for status, header, path in _FURTHER:
+        if headers[9:12] == status and re.search(rb"\n" + header, headers):
+            return path
+    return None
+
+
+def _headers(head: bytes) -> bytes:
+    """Names in lower case, one blank after the colon."""
+    return _NAME.sub(lambda name: b"\n" + name[1].lower() + b": ", head)
 
 
 def _by(signs: Signs, text: bytes) -> Service | None:

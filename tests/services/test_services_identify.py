@@ -21,6 +21,7 @@ UP = TlsUp("TLSv1.3")
 WEB = TlsUp("TLSv1.3", "http/1.1")
 ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
 RESET, CLOSED = Closed(reset=True), Closed()
+S = Service
 PAGE = b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n\r\n"
 BAD = b"HTTP/1.1 400 Bad Request\r\nServer: nginx/1.22.1\r\n\r\nThe plain HTTP request was sent to HTTPS port"
 NGINX = Service("http", "nginx", "1.22.1")
@@ -169,6 +170,65 @@ def test_redis(port: int) -> None:
     reply = b"+PONG\r\n$40\r\n# Server\r\nredis_version:7.0.15\r\n"
     server = FakeServer(replies=lambda request: reply if request == stores.REDIS_HELLO else RESET)
     assert server.talk(identify(port)) == Conversation(Handshake.ANSWERED, Service("redis", "Redis", "7.0.15"), reply)
+
+
+COMPLAINTS = {
+    stores.REDIS_HELLO: (
+        b"-ERR wrong number of arguments for 'get' command\r\n",
+        b"+PONG\r\n$9\r\n# Server\r\nredis_version:7.0.15\r\n",
+    ),
+    PLAIN["beanstalkd"].request: (
+        b"UNKNOWN_COMMAND\r\n",
+        b'OK 49\r\n---\ncurrent-jobs-urgent: 0\nversion: "1.12"\n\r\n',
+    ),
+    PLAIN["nut"].request: (b"ERR INVALID-ARGUMENT\nERR UNKNOWN-COMMAND\n", b"Network UPS Tools upsd 2.8.0 - https\n"),
+}
+
+
+@pytest.mark.parametrize("hello", COMPLAINTS)
+@pytest.mark.parametrize("secure", [False, True])
+def test_who_complains_about_a_web_request_is_asked_in_its_own_words(hello: bytes, secure: bool) -> None:
+    complaint, answer = COMPLAINTS[hello]
+    server = FakeServer(
+        replies=lambda request: answer if request == hello else complaint if request[:3] == b"GET" else None
+    )
+    talk = (FakeServer(tls=UP, inside=server) if secure else server).talk(identify(7777))
+    assert talk.service
+    assert talk.service.version in {"7.0.15", "1.12", "2.8.0"}
+    assert talk.service.tls == (Tls("TLSv1.3") if secure else None)
+    assert talk.banner == answer
+
+
+PAGES = {
+    b"/api/v1/status/buildinfo": (
+        b'HTTP/1.1 302 Found\r\nLocation: /graph\r\n\r\n<a href="/graph">Found</a>.\n\n',
+        b'{"status":"success","data":{"version":"2.42.0","buildUser":"x","goVersion":"go1.19.8"}}',
+        S("http", "Prometheus", "2.42.0"),
+    ),
+    b"/version": (
+        b"HTTP/1.1 404 Not Found\r\nAccess-Control-Allow-Methods: POST, GET, OPTIONS, PUT, DELETE\r\n\r\n404\n",
+        b'{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}',
+        S("http", "etcd", "3.4.23"),
+    ),
+    b"/api/health": (
+        b"HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n",
+        b'{\n  "commit": "1234",\n  "database": "ok",\n  "version": "9.3.2"\n}',
+        S("http", "Grafana", "9.3.2"),
+    ),
+    b"/nothing": (b"HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n", b"", S("http")),
+}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_web_server_that_says_little_is_asked_for_the_page_of_its_version(path: bytes) -> None:
+    root, page, service = PAGES[path]
+    pages = {b"/": root, path: b"HTTP/1.1 200 OK\r\n\r\n" + page}
+    missing = b"HTTP/1.1 404 Not Found\r\n\r\n"
+    server = FakeServer(
+        replies=lambda request: pages.get(request.split()[1], missing) if request[:3] == b"GET" else None
+    )
+    assert server.talk(identify(7777)).service == service
+    assert {request.split()[0] for request in server.sent} == {b"GET"}
 
 
 @pytest.mark.parametrize("port", [5432, 7777])
