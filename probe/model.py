@@ -147,6 +147,7 @@ class Expectation:
 
     `number` counts from 1 in the order of the profile, `line` and `column` point at it there.
     `rest` marks the ports as "all scanned ports of the target that no other line names"; `ports` holds them resolved.
+    A `service` without a `home` may answer anywhere (`probe find`).
     """
 
     number: int
@@ -330,10 +331,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a service was found."""
+    """Where a service was found. `identity` is its host key's fingerprint or its certificate's sha256."""
 
     address: str
     port: int
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from probe.core.loss import estimate
 from probe.core.pace import Pace
 from probe.core.plan import Plan, Scope
 from probe.errors import WireError
-from probe.judge import Judge, Tally, exit_code
-from probe.model import Address, Finding, PortKey, Profile, RunInfo, State, Summary, Target, Verdict
+from probe.judge import Judge, Tally, answers_as, exit_code
+from probe.judge.exits import OK
+from probe.model import Address, Finding, Outcome, PortKey, Profile, RunInfo, State, Summary, Target, Verdict
 from probe.net.connect import ConnectScan
 from probe.net.handshakes import Handshakes
 from probe.net.orders import Orders
@@ -41,6 +42,11 @@ class Job:
     resolution: Resolution
     wire: Literal["auto", "raw", "connect"] = "auto"
     strict: bool = False
+
+    @property
+    def wanted(self) -> str | None:
+        """The service that is only looked for (`probe find`), wherever it may be."""
+        return next((each.service for each in self.profile.expectations if each.service and each.home is None), None)
 
 
 @dataclass
@@ -90,12 +96,14 @@ class _Ledger:
 
     judge: Judge
     reports: Reports
+    wanted: str | None = None
     tally: Tally = field(default_factory=Tally)
     counts: Counter[State] = field(default_factory=Counter)
 
     def verdict(self, verdict: Verdict) -> None:
         self.counts[verdict.state] += 1
-        self.reports.port(verdict)
+        if self.wanted is None or answers_as(self.wanted, verdict):
+            self.reports.port(verdict)
         self.findings(self.judge.see(verdict))
 
     def findings(self, findings: Iterable[Finding]) -> None:
@@ -104,6 +112,8 @@ class _Ledger:
             self.reports.finding(finding)
 
     def exit_code(self, job: Job, complete: bool, interrupted: str | None) -> int:
+        if self.wanted and self.tally.outcomes[Outcome.MET] and not (interrupted or self.reports.problems):
+            return OK  # it was found: what the other ports hide does not matter any more
         return exit_code(
             self.tally.outcomes,
             complete=complete and not self.reports.problems,
@@ -120,7 +130,7 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
     stop.listen()
     plan = Plan.of(job.resolution.targets, job.profile.scan)
     info = _describe(job, plan, scanner.name, warnings)
-    ledger = _Ledger(Judge(job.profile.expectations, job.resolution.targets, plan.ports), reports)
+    ledger = _Ledger(Judge(job.profile.expectations, job.resolution.targets, plan.ports), reports, job.wanted)
     reports.start(info)
     async for verdict in scanner.verdicts(_orders(job, plan, info.seed, counters, stop, progress)):
         ledger.verdict(verdict)
@@ -181,7 +191,7 @@ def _orders(job: Job, plan: Plan, seed: int, counters: Counters, stop: _Stop, pr
         scope=Scope(job.resolution.scope),
         seed=seed,
         pace=pace,
-        handshakes=Handshakes(pace, plan.options.rate, _host_names(job.resolution.targets))
+        handshakes=Handshakes(pace, plan.options.rate, _host_names(job.resolution.targets), job.wanted)
         if plan.options.handshake
         else None,
         stop=stop.event,

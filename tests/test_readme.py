@@ -42,8 +42,9 @@ _VOLATILE = (
     (re.compile(r"\bport \d{4,5}\b|\b\d{4}-\d\d-\d\d |\b\d\d:\d\d:\d\d(\.\d{6})?\b"), "T"),
     (re.compile(r"[+]?\b\d+\.\d{3} ms\b"), "N ms"),
     (re.compile(r"\b(seq|ack) \d{3,}"), r"\1 N"),
-    (re.compile(r"\b(office|broken|hops)-[0-9a-f]{6}\b"), r"\1-ID"),
+    (re.compile(r"\b(office|broken|hops|moves)-[0-9a-f]{6}\b"), r"\1-ID"),
     (re.compile(r"\bSHA256:[\w+/]{10,}"), "SHA256:F"),
+    (re.compile(r"\(Debian-[\w.+~]+\)"), "(Debian-V)"),
 )
 
 
@@ -201,7 +202,7 @@ STAND_INS: dict[str, Callable[[Shell], Done]] = {
 def _parameters() -> Iterator[Any]:
     for block in BLOCKS:
         text = " ".join(each.text for each in block)
-        needs_lab = re.search(r"make lab|probe (run|plan|lab|doctor)\b", text)
+        needs_lab = re.search(r"make lab|probe (run|plan|lab|doctor|find)\b", text)
         yield pytest.param(block, id=f"line {block[0].line}", marks=[pytest.mark.lab] if needs_lab else [])
 
 

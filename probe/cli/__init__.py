@@ -12,6 +12,7 @@ COMMANDS = {
     "run": "scan what a profile names, judge it against its expectations, write the results",
     "scan": "a quick look without a profile",
     "trace": "one handshake, packet by packet, and what it means",
+    "find": "where a service answers, whatever the port",
     "plan": "what `run` would send; sends nothing",
     "check": "validate profiles",
     "ports": "the well-known-ports table, by number or name",

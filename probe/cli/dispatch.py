@@ -12,7 +12,7 @@ from probe.cli.parser import parser_for
 from probe.errors import ProbeError, ProfileError, UsageError
 
 _MODULES = {"run": "scanning", "scan": "scanning", "plan": "inspecting", "check": "inspecting", "ports": "inspecting"}
-_MODULES |= {"schema": "inspecting", "doctor": "doctor", "trace": "tracing", "lab": "labs"}
+_MODULES |= {"find": "scanning", "trace": "tracing", "schema": "inspecting", "doctor": "doctor", "lab": "labs"}
 
 
 def dispatch(arguments: list[str]) -> int:

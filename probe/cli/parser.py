@@ -12,6 +12,7 @@ EXAMPLES = {
     "run": "probe run profiles/lab.yaml -o jsonl:- | jq 'select(.type == \"finding\")'",
     "scan": "probe scan 127.0.0.1 ::1 -p 22,80,443,8000-8100",
     "trace": "probe trace 198.18.1.10 https --pcap https.pcap",
+    "find": "probe find ssh 198.18.1.10 198.18.3.0/24 -p 1-65535",
     "plan": "probe plan profiles/lab.yaml",
     "check": "probe check profiles/*.yaml",
     "ports": "probe ports 8443",
@@ -57,9 +58,22 @@ def _run(parser: Parser) -> None:
 
 
 def _scan(parser: Parser) -> None:
+    _target_options(parser, ports="common")
+    parser.add_argument("--no-handshake", action="store_true", help="do not complete handshakes on open ports")
+    parser.add_argument("--locate", action="store_true", help="find the hop after which dropped ports are dropped")
+    _output_options(parser)
+
+
+def _find(parser: Parser) -> None:
+    parser.add_argument("service", metavar="SERVICE", help="what shall answer there: ssh, http, postgresql …")
+    _target_options(parser, ports="all")
+    _output_options(parser)
+
+
+def _target_options(parser: Parser, ports: str) -> None:
     parser.add_argument("targets", metavar="TARGET", nargs="+", help="an address, CIDR, range or host name")
     parser.add_argument(
-        "-p", "--tcp", metavar="PORTS", default="common", help="22,80,8000-8100, names, `all` (default common)"
+        "-p", "--tcp", metavar="PORTS", default=ports, help=f"22,80,8000-8100, names, `all` (default {ports})"
     )
     parser.add_argument("--exclude", metavar="TARGET", action="append", default=[], help="leave these addresses out")
     parser.add_argument("--rate", type=float, help="ceiling in packets per second (default 5000)")
@@ -70,9 +84,6 @@ def _scan(parser: Parser) -> None:
     )
     parser.add_argument("--max-probes", type=_whole, help="how many probes are not too many (default 100 million)")
     parser.add_argument("--seed", type=_whole, help="repeat the probe order of an earlier run")
-    parser.add_argument("--no-handshake", action="store_true", help="do not complete handshakes on open ports")
-    parser.add_argument("--locate", action="store_true", help="find the hop after which dropped ports are dropped")
-    _output_options(parser)
 
 
 def _output_options(parser: Parser) -> None:
@@ -138,6 +149,7 @@ _FILL = {
     "run": _run,
     "scan": _scan,
     "trace": _trace,
+    "find": _find,
     "plan": _plan,
     "check": _check,
     "ports": _ports,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from probe.errors import Problem, ProfileError, UsageError
-from probe.model import Address, OutputSpec, Profile, ScanOptions, TargetSpec
+from probe.model import Address, Expectation, OutputSpec, Profile, ScanOptions, TargetSpec
 from probe.profile import Lookup, load
 
 if TYPE_CHECKING:
@@ -53,6 +54,23 @@ def from_command_line(options: Namespace) -> Profile:
     )
 
 
+def search_from_command_line(options: Namespace) -> Profile:
+    """The profile that `probe find` stands for: one target of everything, and one service without a home.
+
+    Raises UsageError.
+    """
+    from probe.profile.values import service
+
+    try:
+        wanted = service(options.service)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    scan = from_command_line(options)
+    everything = TargetSpec(", ".join(options.targets), tuple(spec for each in scan.targets for spec in each.addresses))
+    expectation = Expectation(1, 0, 0, everything.name, service=wanted)
+    return replace(scan, name="find", targets=(everything,), expectations=(expectation,))
+
+
 def _scan_options(options: Namespace, ports: tuple[int, ...]) -> ScanOptions:
     """The options through the same rules as the profile's `scan:` keys. Raises UsageError."""
     from pydantic import ValidationError
@@ -63,7 +81,8 @@ def _scan_options(options: Namespace, ports: tuple[int, ...]) -> ScanOptions:
     names = ("rate", "attempts", "timeout", "confidence", "max_probes", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     try:
-        said = ScanModel.model_validate({**given, "handshake": not options.no_handshake, "locate": options.locate})
+        handshake, locate = not getattr(options, "no_handshake", False), getattr(options, "locate", False)
+        said = ScanModel.model_validate({**given, "handshake": handshake, "locate": locate})
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("_", "-")

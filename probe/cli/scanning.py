@@ -8,7 +8,14 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 
-from probe.cli.profiles import from_command_line, lab_lookup, load_profile, outputs, system_lookup
+from probe.cli.profiles import (
+    from_command_line,
+    lab_lookup,
+    load_profile,
+    outputs,
+    search_from_command_line,
+    system_lookup,
+)
 from probe.model import Profile
 from probe.profile import Lookup, resolve
 
@@ -23,6 +30,11 @@ def run(options: Namespace) -> int:
 
 def scan(options: Namespace) -> int:
     return _scan(from_command_line(options), system_lookup, options, trust_names=True, strict=False)
+
+
+def find(options: Namespace) -> int:
+    """A scan that reports the ports where the service answers, and judges nothing but whether there is one."""
+    return _scan(search_from_command_line(options), system_lookup, options, trust_names=True, strict=False)
 
 
 @contextlib.contextmanager

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from probe.judge.moves import ServiceWatch
+from probe.judge.moves import Baseline, ServiceWatch
 from probe.judge.ports import judge_port
+from probe.judge.search import ServiceSearch
 from probe.model import Address, Evidence, Expectation, Finding, PortKey, Reason, State, Target, Verdict
+
+Watch = ServiceWatch | ServiceSearch
 
 
 class Judge:
     """Judges while the scan runs: `see` each verdict once, then `finish` for the findings about services.
 
-    Memory grows with the expectations and with what answers, not with the ports scanned.
+    Memory grows with the expectations and with what answers, not with the ports scanned. `baseline` is what identified
+    itself in an earlier run, by place: with it, servers are told apart by their keys.
     """
 
     def __init__(
-        self, expectations: Iterable[Expectation], targets: Iterable[Target], scanned_ports: Sequence[int]
+        self,
+        expectations: Iterable[Expectation],
+        targets: Iterable[Target],
+        scanned_ports: Sequence[int],
+        baseline: Baseline | None = None,
     ) -> None:
         self._targets = {target.name: target for target in targets}
+        self._baseline = baseline
         self._by_port: dict[tuple[str, int], list[Expectation]] = {}
-        self._watches: dict[str, list[ServiceWatch]] = {}
+        self._watches: dict[str, list[Watch]] = {}
         for expectation in expectations:
             self._enter(expectation, scanned_ports)
         self._last: tuple[Address, tuple[str, ...]] | None = None
@@ -28,7 +37,7 @@ class Judge:
     def _enter(self, expectation: Expectation, scanned_ports: Sequence[int]) -> None:
         name = expectation.target
         if expectation.service is not None:
-            watch = ServiceWatch(expectation, self._targets[name], scanned_ports)
+            watch = _watch(expectation, self._targets[name], scanned_ports, self._baseline)
             self._watches.setdefault(name, []).append(watch)
         for port in expectation.ports:
             self._by_port.setdefault((name, port), []).append(expectation)
@@ -61,6 +70,7 @@ def judge(
     targets: tuple[Target, ...],
     verdicts: Mapping[PortKey, Verdict],
     scanned_ports: tuple[int, ...],
+    baseline: Baseline | None = None,
 ) -> Iterator[Finding]:
     """Judge a finished scan, in the order of the profile: one finding per (port expectation, address, port), one per
     service expectation. A port that was to be scanned and has no verdict is `unknown/not-sent`.
@@ -72,10 +82,17 @@ def judge(
             ports = sorted(expectation.ports)
             yield from (judge_port(expectation, verdict) for verdict in _verdicts(target, ports, verdicts))
             continue
-        watch = ServiceWatch(expectation, target, scanned_ports)
+        watch = _watch(expectation, target, scanned_ports, baseline)
         for verdict in _verdicts(target, scanned_ports, verdicts):
             watch.see(verdict)
         yield watch.finding()
+
+
+def _watch(expectation: Expectation, target: Target, ports: Sequence[int], baseline: Baseline | None) -> Watch:
+    """A service without a home is only looked for."""
+    if expectation.home is None:
+        return ServiceSearch(expectation, target, ports)
+    return ServiceWatch(expectation, target, ports, baseline)
 
 
 def _verdicts(target: Target, ports: Sequence[int], verdicts: Mapping[PortKey, Verdict]) -> Iterator[Verdict]:

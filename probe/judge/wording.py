@@ -62,8 +62,9 @@ def _escape(code: int) -> str:
 
 
 def service_in_words(service: Service) -> str:
-    """`ssh (OpenSSH 9.2)`. Product and version came from the network, so they are escaped."""
-    detail = " ".join(part for part in (service.product, service.version) if part)
+    """`ssh (OpenSSH 9.2p1, key SHA256:…)`. Product and version came from the network, so they are escaped."""
+    product = " ".join(part for part in (service.product, service.version) if part)
+    detail = ", ".join(filter(None, [product, f"key {service.key.fingerprint}" if service.key else ""]))
     name = service.name or "TLS"
     return printable(f"{name} ({detail})" if detail else name)
 

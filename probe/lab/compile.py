@@ -49,7 +49,7 @@ def _secrets(topology: Topology, folder: Path) -> dict[str, str]:
         values |= write_tls(
             folder, [f"{topology.name}.test", *(f"{name}.{topology.name}.test" for name in names)], addresses
         )
-    if "{ssh_key}" in words:
+    if "ssh_key}" in words:
         from probe.lab.keys import write_ssh
 
         values |= write_ssh(folder)

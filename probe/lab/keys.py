@@ -36,10 +36,13 @@ def write_tls(folder: Path, names: list[str], addresses: list[IPv4Address | IPv6
 
 
 def write_ssh(folder: Path) -> dict[str, str]:
+    """Two host keys; returns the placeholders' values."""
+    return {name: _write(folder / name, _ssh_key()) for name in ("ssh_key", "other_ssh_key")}
+
+
+def _ssh_key() -> bytes:
     key = ed25519.Ed25519PrivateKey.generate()
-    return {
-        "ssh_key": _write(folder / "ssh_key", key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    }
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
 
 
 def _write(path: Path, data: bytes) -> str:

@@ -26,6 +26,7 @@ PLACEHOLDERS = {
     "cert": "a certificate for `name`, PEM",
     "key": "its private key, PEM",
     "ssh_key": "an SSH host key",
+    "other_ssh_key": "a second SSH host key",
 }
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 

@@ -29,14 +29,19 @@ PERIOD = 0.1  # seconds; the limiter lets a whole period's share through at once
 
 
 class Handshakes:
-    """Feed it open ports; `result` has what came of each once `finish` is over."""
+    """Feed it open ports; `result` has what came of each once `finish` is over. `wanted` is a service to try first."""
 
     def __init__(
-        self, pace: Pace, rate: float, server_name: Callable[[PortKey], str | None], dial: Dial | None = None
+        self,
+        pace: Pace,
+        rate: float,
+        server_name: Callable[[PortKey], str | None],
+        wanted: str | None = None,
+        dial: Dial | None = None,
     ) -> None:
         self._turnstile = Turnstile(pace, rate, connections_allowed())
         self._ports = asyncio.Semaphore(PORTS_AT_ONCE)
-        self._server_name, self._dial = server_name, dial
+        self._server_name, self._wanted, self._dial = server_name, wanted, dial
         self._tasks: dict[PortKey, asyncio.Task[Conversation]] = {}
 
     def start(self, keys: Iterable[PortKey]) -> None:
@@ -65,7 +70,7 @@ class Handshakes:
 
     async def _shake(self, key: PortKey) -> Conversation:
         async with self._ports:
-            dialogue = identify(key.port, self._server_name(key))
+            dialogue = identify(key.port, self._server_name(key), self._wanted)
             gate = HostGate(self._turnstile, key.address)
             return await converse(str(key.address), key.port, dialogue, gate=gate, dial=self._dial)
 

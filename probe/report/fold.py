@@ -86,7 +86,9 @@ class FindingFold:
 
     def add(self, finding: Finding) -> None:
         seen = signature(finding.verdict) if finding.verdict else ()
-        where = (finding.expectation.number, finding.key.address if finding.key else None)
+        # A line with several targets is one expectation for each of them, all of the same number.
+        expectation = finding.expectation
+        where = (expectation.number, expectation.target, finding.key.address if finding.key else None)
         _, ports = self._groups.setdefault((*where, seen), (finding, []))
         if finding.key:
             ports.append(finding.key.port)

@@ -90,7 +90,7 @@ def _case(classname: str, finding: Finding) -> str:
 def _case_name(finding: Finding) -> str:
     expectation, key = finding.expectation, finding.key
     if key is None:
-        return f"{expectation.service} on tcp/{expectation.home}"
+        return f"{expectation.service} {'anywhere' if expectation.home is None else f'on tcp/{expectation.home}'}"
     return f"{key.address} {key.transport}/{key.port} is {words_in_words(expectation.words)}"
 
 

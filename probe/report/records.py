@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from probe.judge.wording import printable
-from probe.model import Conversation, Evidence, Finding, RunInfo, Service, State, Summary, Tls, Verdict
+from probe.model import Conversation, Evidence, Finding, Place, RunInfo, Service, State, Summary, Tls, Verdict
 from probe.services.ports import name_of
 from probe.services.text import escape
 
@@ -76,9 +76,13 @@ def finding_record(finding: Finding) -> Record:
         service=expectation.service,
         home=expectation.home,
         observed=finding.observed,
-        found=[{"address": place.address, "port": place.port} for place in finding.found] if by_service else None,
+        found=[_place_record(place) for place in finding.found] if by_service else None,
         message=finding.message,
     )
+
+
+def _place_record(place: Place) -> Record:
+    return _present(address=place.address, port=place.port, identity=place.identity)
 
 
 def summary_record(summary: Summary) -> Record:

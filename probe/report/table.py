@@ -208,7 +208,7 @@ def _finding_lines(outcome: Outcome, group: FindingGroup) -> Iterator[Renderable
     finding, (sign, style) = group.sample, _SIGNS[outcome]
     head = Text(sign, style)
     head.append(f"  {_where(group)}", "bold not red not magenta")
-    head.append(f"  line {finding.expectation.line}", "dim")
+    head.append(f"  line {finding.expectation.line}" if finding.expectation.line else "", "dim")
     yield head
     details = Table.grid(padding=(0, 2, 0, 0))
     details.add_column(width=8, style="dim")
@@ -221,7 +221,8 @@ def _finding_lines(outcome: Outcome, group: FindingGroup) -> Iterator[Renderable
 def _where(group: FindingGroup) -> str:
     key, expectation = group.sample.key, group.sample.expectation
     if key is None:
-        return f"{expectation.target}: {expectation.service} on tcp/{expectation.home}"
+        place = "anywhere" if expectation.home is None else f"on tcp/{expectation.home}"
+        return printable(f"{expectation.target}: {expectation.service} {place}")
     return f"{expectation.target} {key.address} {key.transport}/{ranges(group.ports, _RANGES_SHOWN)}"
 
 

@@ -30,7 +30,7 @@ from probe.core.dialogue import (
     race,
 )
 from probe.model import Conversation, Handshake, Service, Tls
-from probe.services import closer, ftp, hints, http, stores, tls
+from probe.services import closer, ftp, hints, http, likely, stores, tls
 from probe.services.hellos import PLAIN, Hello
 from probe.services.matchers import match
 
@@ -107,8 +107,11 @@ class Attempt:
     service: Service | None = None
 
 
-def identify(port: int, server_name: str | None = None) -> Dialogue:
-    """The dialogue for one open TCP port. `server_name` goes into SNI and Host; without it Host is the address."""
+def identify(port: int, server_name: str | None = None, wanted: str | None = None) -> Dialogue:
+    """The dialogue for one open TCP port. `server_name` goes into SNI and Host; without it Host is the address.
+
+    The hello of the service `wanted` goes first, if it has one.
+    """
     event = yield Connect()
     if not isinstance(event, Connected):
         return Conversation(Handshake.FAILED, errno=event.errno if isinstance(event, Failed) else None)
@@ -119,7 +122,9 @@ def identify(port: int, server_name: str | None = None) -> Dialogue:
     elif port in hints.PRINTERS:
         service = None
     else:
-        service = yield from _ask_around(talk, hints.hellos(port), _connect)
+        names = hints.hellos(port)
+        first = (wanted,) if wanted in HELLOS and wanted not in likely.ONLY_AT_HOME else ()
+        service = yield from _ask_around(talk, tuple(dict.fromkeys((*first, *names))), _connect)
     return talk.conversation(service)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.judge.wording import evidence_in_words, plural, printable, ranges, service_in_words, some, words_in_words
-from probe.model import Cause, Evidence, Reason, Service, State, Verdict
+from probe.model import Cause, Evidence, HostKey, Reason, Service, State, Verdict
 from tests.judge.judge_world import SSH, closed, opened, verdict
 
 ICMP6 = Evidence(responder="fd18::1", ttl=62, icmp_type=1, icmp_code=1)
@@ -88,6 +88,7 @@ def test_printable_keeps_letters_and_shows_the_rest() -> None:
 
 def test_services_and_lists() -> None:
     assert service_in_words(SSH) == "ssh (OpenSSH 9.2p1)"
+    assert service_in_words(Service("ssh", key=HostKey("ssh-ed25519", "SHA256:x"))) == "ssh (key SHA256:x)"
     assert service_in_words(Service("http", "evil\x1b[2J")) == "http (evil\\x1b[2J)"
     assert words_in_words(["open"]) == "open"
     assert words_in_words(["open", "closed", "dropped"]) == "open, closed or dropped"

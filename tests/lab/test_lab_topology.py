@@ -55,7 +55,11 @@ MISTAKES = [
     ("router: true", "sysctl: {kernel.panic: 1}", "12:14: 'kernel.panic' is no sysctl of a network"),
     ("router: true", "sysctl: {net.ipv4.ip_forward: true}", "12:35: a sysctl's value is a whole number or text"),
     ("router: true", "rooter: true", "12:5: unknown key 'rooter'"),
-    ('["{python}", ', '["{pyhton}", ', "17:19: unknown {pyhton} (known: python, here, run, cert, key, ssh_key)"),
+    (
+        '["{python}", ',
+        '["{pyhton}", ',
+        "17:19: unknown {pyhton} (known: python, here, run, cert, key, ssh_key, other_ssh_key)",
+    ),
     ('["{python}", ', "[], x: [", "17:18: 'run' is empty"),
     ('["{python}", ', "[], x: [", "17:22: unknown key 'x'"),
     ("ready: [80]", "ready: [0]", "17:58: each item of 'ready' must be at least 1"),

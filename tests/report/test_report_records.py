@@ -91,7 +91,7 @@ def test_findings_by_port_and_by_service() -> None:
     assert message.startswith("web 198.18.1.10 tcp/22: expected rejected")
     by_service = finding_record(found[-1])
     assert by_service.pop("message").startswith("web: http expected on tcp/81, but it moved")
-    places = [{"address": world.WEB, "port": 80}, {"address": world.WEB, "port": 99}]
+    places = [{"address": world.WEB, "port": 80}, {"address": world.WEB, "port": 99, "identity": "ab" * 32}]
     assert list(by_service.items()) == [
         *(("type", "finding"), ("outcome", "violated"), ("expectation", 5), ("line", 22), ("target", "web")),
         *(("service", "http"), ("home", 81), ("observed", "moved"), ("found", places)),

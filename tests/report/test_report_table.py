@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.judge import judge_port
-from probe.model import Conversation, Expectation, Handshake, Service, Tls
+from probe.model import Conversation, Expectation, Finding, Handshake, Outcome, Service, Tls
 from probe.report.table import TableSink
 from tests.report import report_world as world
 from tests.report.test_report_records import Memory
@@ -183,6 +183,18 @@ def test_findings_that_differ_in_the_port_alone_are_one() -> None:
     sink.finish(world.summary())
     assert out.text.count("violated  web") == 1
     assert "violated  web 198.18.1.10 tcp/1-50  line 9" in out.text
+
+
+def test_one_line_about_several_targets_is_told_for_each() -> None:
+    out = Memory()
+    sink = TableSink(out, width=80)
+    sink.start(world.RUN)
+    for name in ("web", "mail"):
+        expectation = Expectation(1, 9, 1, name, service="ssh", home=22)
+        sink.finding(Finding(Outcome.VIOLATED, expectation, "gone", f"{name}: it is gone"))
+    sink.finish(world.summary())
+    assert "web: it is gone" in out.text
+    assert "mail: it is gone" in out.text
 
 
 def test_hundreds_of_findings_end_somewhere() -> None:
