@@ -24,7 +24,7 @@ AT_ONCE = 500  # connections open at a time …
 PER_HOST = 300  # … and of these to one host
 PORTS_AT_ONCE = 500  # dialogues under way; most of them have one connection, and the others wait for leave
 OTHER_FILES = 400  # descriptors that are not ours: the connect scan's, outputs, the loop's own
-PACKETS = 8  # what a short connection costs: SYN, ACK, request, its ACKs, FIN, ACK
+PACKETS = 8  # what a connection is taken to cost: SYN, ACK, request, ACKs, FIN, ACK; see `Turnstile` for what it did
 PERIOD = 0.1  # seconds; the limiter lets a whole period's share through at once, so the period is short
 
 
@@ -94,7 +94,11 @@ class _Host:
 
 
 class Turnstile:
-    """One for all connections: so many at a time, so many to one host, so many a second, first come first served."""
+    """One for all connections: so many at a time, so many to one host, so many a second, first come first served.
+
+    Each pays for PACKETS when it comes. One that turns out to have cost more (TLS takes eleven, a flood any number of
+    ACKs) leaves a debt, and those that come next let turns pass until it is paid: the rate is one of packets.
+    """
 
     def __init__(self, pace: Pace, rate: float, most: int) -> None:
         share = rate / PACKETS * PERIOD
@@ -102,6 +106,7 @@ class Turnstile:
         self._turn = asyncio.Lock()  # the limiter polls, and knows no order: one at a time asks it
         self._slots, self._pace = asyncio.Semaphore(most), pace
         self._hosts: dict[Address, _Host] = {}
+        self._owed = 0
 
     async def enter(self, address: Address) -> None:
         """Wait for leave to make one connection to this address."""
@@ -118,7 +123,8 @@ class Turnstile:
             self._forget(address, host)
             raise
 
-    def leave(self, address: Address) -> None:
+    def leave(self, address: Address, packets: int) -> None:
+        self._owed = max(0, self._owed + packets - PACKETS)
         host = self._hosts[address]
         self._slots.release()
         host.slots.release()
@@ -127,11 +133,21 @@ class Turnstile:
     async def _enter(self) -> None:
         await self._slots.acquire()
         try:
-            async with self._turn, self._throttle:
-                self._pace.spend(PACKETS)
+            async with self._turn:
+                await self._pay()
         except BaseException:
             self._slots.release()
             raise
+
+    async def _pay(self) -> None:
+        while self._owed >= PACKETS:
+            self._owed -= PACKETS
+            await self._take_turn()
+        await self._take_turn()
+
+    async def _take_turn(self) -> None:
+        async with self._throttle:
+            self._pace.spend(PACKETS)
 
     def _forget(self, address: Address, host: _Host) -> None:
         """Whoever has no connection any more needs no room in memory."""
@@ -150,5 +166,5 @@ class HostGate:
     async def enter(self) -> None:
         await self.turnstile.enter(self.address)
 
-    def leave(self) -> None:
-        self.turnstile.leave(self.address)
+    def leave(self, packets: int) -> None:
+        self.turnstile.leave(self.address, packets)

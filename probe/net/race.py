@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from probe.core.dialogue import Command, Event, Race, Raced
 
+_HELD_UP = 0.25  # seconds between two looks at whether the others may go on; there may be hundreds of ports that wait
+
 
 class Runner(Protocol):
     """Drives one branch. It is `waiting` while it wants a connection, has `heard` when its peer spoke, and is `crowded`
@@ -27,9 +29,10 @@ async def run_race(race: Race, fork: Callable[[bool], Runner]) -> Raced:
     running = _Running(race, fork)
     try:
         while running.more or running.tasks:
-            if running.may_start():
+            held_up = running.held_up()
+            if running.more and not held_up:
                 running.start()
-            if await running.news():
+            if await running.news(_HELD_UP if held_up else race.stagger):
                 break
     finally:
         await running.cut_off()
@@ -46,11 +49,10 @@ class _Running:
     def more(self) -> bool:
         return self._next < len(self._race.branches)
 
-    def may_start(self) -> bool:
-        """Not while one waits for its connection (likely ones go first), and not while somebody answers."""
+    def held_up(self) -> bool:
+        """No other may start while one waits for its connection (likely ones go first), nor while somebody answers."""
         runners = [runner for _, runner in self.tasks.values()]
-        held_up = any(runner.waiting or runner.heard or runner.crowded for runner in runners)
-        return self.more and not held_up
+        return any(runner.waiting or runner.heard or runner.crowded for runner in runners)
 
     def start(self) -> None:
         runner = self._fork(self._next == 0)
@@ -58,10 +60,10 @@ class _Running:
         self.tasks[task] = (self._next, runner)
         self._next += 1
 
-    async def news(self) -> bool:
-        """Wait until a branch ends, or the next may start; True once there is enough."""
-        patience = self._race.stagger if self.more else None
-        done, _ = await asyncio.wait(self.tasks, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+    async def news(self, patience: float) -> bool:
+        """Wait until a branch ends, or it is time to look whether the next may start; True once there is enough."""
+        timeout = patience if self.more else None
+        done, _ = await asyncio.wait(self.tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             number, _runner = self.tasks.pop(task)
             self.results[number] = task.result()

@@ -41,18 +41,19 @@ T = TypeVar("T")
 
 
 class Gate(Protocol):
-    """Who decides when a connection may be made. `leave` is called once for every `enter` that was not cancelled."""
+    """Who decides when a connection may be made. `leave` is called once for every `enter` that was not cancelled, with
+    the number of packets that were sent over the connection; 0 where there was none."""
 
     async def enter(self) -> None: ...
 
-    def leave(self) -> None: ...
+    def leave(self, packets: int) -> None: ...
 
 
 class _OpenGate:
     async def enter(self) -> None:
         """At once."""
 
-    def leave(self) -> None:
+    def leave(self, packets: int) -> None:
         """Nobody counts."""
 
 
@@ -104,8 +105,8 @@ class _Port:
         self.deadline += self.clock() - asked
         self.open += 1
 
-    def leave(self) -> None:
-        self.gate.leave()
+    def leave(self, packets: int) -> None:
+        self.gate.leave(packets)
         self.open -= 1
         self._one_less.set()
 
@@ -195,14 +196,14 @@ class _Driver:
         finally:
             self.waiting = False
             if self._link is None:
-                port.leave()
+                port.leave(0)
         return made if isinstance(made, Failed) else Connected(port.address, secrets.token_bytes(32))
 
     def _drop(self) -> None:
         if self._link:
-            self._link.close()
+            packets = self._link.close()
             self._link = self._tls = None
-            self._port.leave()
+            self._port.leave(packets)
 
     def _fork(self, first: bool) -> _Driver:
         """The driver of a branch; the first takes over our connection, and the others find us without one."""

@@ -58,7 +58,8 @@ def mute(request: bytes) -> Answer:
 class Peer:
     """A server: what it says first and after how many seconds, and how it answers a request.
 
-    `most` connections are taken at a time, the others are refused. Where it is `patient`, others wait instead.
+    `most` connections are taken at a time, the others are refused. Where it is `patient`, others wait instead. A
+    connection `costs` us so many packets.
     """
 
     greeting: Answer = None
@@ -67,6 +68,7 @@ class Peer:
     thinks: float = 0.0
     most: int = 1000
     patient: bool = False
+    costs: int = 5
     served: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,12 +81,14 @@ class ScriptedLink:
         self._net, self._place, self._allowance = net, place, allowance
         self._inbox: asyncio.Queue[bytes | Closed] = asyncio.Queue()
         self._rest = b""
-        self._task = asyncio.create_task(self._serve())
         self._requests: asyncio.Queue[bytes] = asyncio.Queue()
+        self._peer = net.peers[place]
+        self._task = asyncio.create_task(self._serve(self._peer))
 
-    def close(self) -> None:
+    def close(self) -> int:
         self._task.cancel()
         self._net.closed(self._place)
+        return self._peer.costs
 
     async def read(self, limit: int, seconds: float) -> Event:
         if self._allowance <= 0 or seconds <= 0:
@@ -109,8 +113,7 @@ class ScriptedLink:
         self._requests.put_nowait(data)
         return Sent()
 
-    async def _serve(self) -> None:
-        peer = self._net.peers[self._place]
+    async def _serve(self, peer: Peer) -> None:
         async with peer.served:
             await self._say(peer.greeting, peer.greets_after)
             while True:

@@ -72,6 +72,15 @@ def test_the_rate_holds_for_connections_however_many_want_one(monkeypatch: pytes
         assert in_a_second <= share + max(1, share * handshakes.PERIOD)
 
 
+def test_what_a_connection_costs_beyond_its_share_is_paid_by_those_that_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty ports of 40 packets each at 800 packets per second: what is owed for all but the last is paid by then."""
+    net = ScriptedNet({(HOST, port): Peer(b"RFB 003.008\n", costs=40) for port in range(30)})
+    monkeypatch.setattr(handshakes, "connections_allowed", lambda: 1)
+    shaken(monkeypatch, net, rate=800)
+    assert len(net.dialled) == 30
+    assert net.dialled[-1] - net.dialled[0] >= 29 * 40 / 800 - 0.2
+
+
 def test_slow_rates_do_not_cost_the_dialogue_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four packets a second: each hello waits two seconds for its connection."""
     net = ScriptedNet({(HOST, 20000): PEERS[4]()})
@@ -88,7 +97,7 @@ def test_connections_are_capped_in_all_and_for_each_host(
 ) -> None:
     monkeypatch.setattr(handshakes, "PER_HOST", per_host)
     monkeypatch.setattr(handshakes, "connections_allowed", lambda: most)
-    peers = {(host, port): Peer() for host in (HOST, OTHER) for port in range(20)}
+    peers = {(host, port): Peer() for host in (HOST, OTHER) for port in range(6)}
     net = ScriptedNet(peers)
     shakes, _ = shaken(monkeypatch, net)
     assert net.peak["all"] == most

@@ -257,13 +257,15 @@ class SlowGate:
 
     def __init__(self) -> None:
         self.entered = self.left = 0
+        self.packets: list[int] = []
 
     async def enter(self) -> None:
         self.entered += 1
         await asyncio.sleep(2 * SOON)
 
-    def leave(self) -> None:
+    def leave(self, packets: int) -> None:
         self.left += 1
+        self.packets.append(packets)
 
 
 def test_every_connection_passes_the_gate_and_waiting_there_does_not_cost_time() -> None:
@@ -277,6 +279,26 @@ def test_every_connection_passes_the_gate_and_waiting_there_does_not_cost_time()
 
     assert asyncio.run(main()) == [Connected(HERE)] * 2
     assert (gate.entered, gate.left) == (2, 2)
+
+
+def test_the_gate_is_told_how_many_packets_were_sent() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readexactly(1))
+        await reader.read()
+
+    gate = SlowGate()
+
+    async def main() -> None:
+        recorder = Recorder(Connect(), Send(b"x"), Read(5, 1), Close(), Connect(), Send(b"y" * 200_000))
+        async with serving(echo) as port:
+            await converse(HERE, port, recorder.dialogue(), gate=gate)
+        await converse(HERE, free_port(), Recorder(Connect()).dialogue(), gate=gate)
+
+    asyncio.run(main())
+    small, large, none = gate.packets
+    assert 5 <= small <= 7  # SYN, ACK, x, mostly an ACK, FIN, ACK
+    assert large > small
+    assert none == 0
 
 
 def test_sockets_are_closed_when_it_is_cancelled() -> None:
