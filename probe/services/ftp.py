@@ -23,7 +23,8 @@ _PRODUCTS = products(
     ("WU-FTPD", r"Version wu-(\d[\w.]*)"),
     ("MikroTik RouterOS", r"FTP server \(MikroTik (\d[\w.]*)\)"),
 )
-_HOST = re.compile(r"\S*\w\.\w\S*")
+_WORD = re.compile(r"\S+")
+_DOT = re.compile(r"\w\.\w")
 
 
 def greeting(data: bytes) -> Service | None:
@@ -32,7 +33,12 @@ def greeting(data: bytes) -> Service | None:
     if not _READY.match(text) or re.search(r"\bE?SMTP\b", text):
         return None
     service = named("ftp", text, _PRODUCTS)
-    return service if service.product or re.search(r"\bS?FTP", _HOST.sub("", text), re.IGNORECASE) else None
+    return service if service.product or re.search(r"\bS?FTP", _without_hosts(text), re.IGNORECASE) else None
+
+
+def _without_hosts(text: str) -> str:
+    """One look at each word: a pattern for the host itself would try every start, and a peer may send 4096 dots."""
+    return _WORD.sub(lambda word: "" if _DOT.search(word[0]) else word[0], text)
 
 
 def ambiguous(data: bytes) -> bool:

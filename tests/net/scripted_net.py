@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from probe.net.sockets import Link
 
 T = TypeVar("T")
 Answer = bytes | Closed | None
+Speaker = Callable[[bytes], Iterable[tuple[float, bytes]]]
 RTT = 0.001
 
 
@@ -58,6 +59,8 @@ def mute(request: bytes) -> Answer:
 class Peer:
     """A server: what it says first and after how many seconds, and how it answers a request.
 
+    Who has more to say than that has a `session`: called for each connection, it makes the function that is given what
+    we send (first of all nothing) and yields what it says then, each with the seconds before; it need not end.
     `most` connections are taken at a time, the others are refused. Where it is `patient`, others wait instead. A
     connection `costs` us so many packets.
     """
@@ -69,6 +72,7 @@ class Peer:
     most: int = 1000
     patient: bool = False
     costs: int = 5
+    session: Callable[[], Speaker] | None = None
     served: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +83,7 @@ class ScriptedLink:
     def __init__(self, net: ScriptedNet, place: tuple[str, int], allowance: int) -> None:
         self.closed: Closed | None = None
         self._net, self._place, self._allowance = net, place, allowance
-        self._inbox: asyncio.Queue[bytes | Closed] = asyncio.Queue()
+        self._inbox: asyncio.Queue[bytes | Closed] = asyncio.Queue(maxsize=4)  # as the kernel's window: then it waits
         self._rest = b""
         self._requests: asyncio.Queue[bytes] = asyncio.Queue()
         self._peer = net.peers[place]
@@ -106,6 +110,7 @@ class ScriptedLink:
         limit = min(limit, self._allowance)
         data, self._rest = self._rest[:limit], self._rest[limit:]
         self._allowance -= len(data)
+        self._net.received += len(data)
         return Data(data)
 
     async def send(self, data: bytes, seconds: float) -> Event:
@@ -115,15 +120,25 @@ class ScriptedLink:
 
     async def _serve(self, peer: Peer) -> None:
         async with peer.served:
+            if peer.session:
+                await self._hold_session(peer.session())
             await self._say(peer.greeting, peer.greets_after)
             while True:
                 request = await self._requests.get()
                 await self._say(peer.replies(request), peer.thinks)
 
+    async def _hold_session(self, speak: Speaker) -> None:
+        request = b""
+        while True:
+            for seconds, data in speak(request):
+                await asyncio.sleep(seconds)
+                await self._inbox.put(data)
+            request = await self._requests.get()
+
     async def _say(self, answer: Answer, after: float) -> None:
         await asyncio.sleep(RTT + after)
         if answer:
-            self._inbox.put_nowait(answer)
+            await self._inbox.put(answer)
 
 
 class ScriptedNet:
@@ -136,6 +151,7 @@ class ScriptedNet:
         self.peers = peers
         self.dialled: list[float] = []
         self.requests: list[tuple[str, int, bytes]] = []
+        self.received = 0
         self.open: Counter[object] = Counter()
         self.peak: Counter[object] = Counter()
 
