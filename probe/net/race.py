@@ -24,9 +24,10 @@ class Runner(Protocol):
     async def run(self, dialogue: Generator[Command, Event, Any]) -> Any: ...
 
 
-async def run_race(race: Race, fork: Callable[[bool], Runner]) -> Raced:
-    """What the branches returned. `fork` makes the runner of one; it is told whether this is the first."""
-    running = _Running(race, fork)
+async def run_race(race: Race, fork: Callable[[bool], Runner], late: Callable[[float], None]) -> Raced:
+    """What the branches returned. `fork` makes the runner of one; it is told whether this is the first. `late` is told
+    of seconds that our own machine lost: where it is busy, peers must not be given less time for it."""
+    running = _Running(race, fork, late)
     try:
         while running.more or running.tasks:
             held_up = running.held_up()
@@ -40,10 +41,11 @@ async def run_race(race: Race, fork: Callable[[bool], Runner]) -> Raced:
 
 
 class _Running:
-    def __init__(self, race: Race, fork: Callable[[bool], Runner]) -> None:
+    def __init__(self, race: Race, fork: Callable[[bool], Runner], late: Callable[[float], None]) -> None:
         self.results: list[Any] = [None] * len(race.branches)
         self.tasks: dict[asyncio.Task[Any], tuple[int, Runner]] = {}
-        self._race, self._fork, self._next = race, fork, 0
+        self._race, self._fork, self._late, self._next = race, fork, late, 0
+        self._clock = asyncio.get_running_loop().time
 
     @property
     def more(self) -> bool:
@@ -62,8 +64,10 @@ class _Running:
 
     async def news(self, patience: float) -> bool:
         """Wait until a branch ends, or it is time to look whether the next may start; True once there is enough."""
-        timeout = patience if self.more else None
+        timeout, began = patience if self.more else None, self._clock()
         done, _ = await asyncio.wait(self.tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            self._late(max(0.0, self._clock() - began - patience))
         for task in done:
             number, _runner = self.tasks.pop(task)
             self.results[number] = task.result()

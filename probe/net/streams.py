@@ -105,6 +105,10 @@ class _Port:
         self.deadline += self.clock() - asked
         self.open += 1
 
+    def late(self, seconds: float) -> None:
+        """Our own machine lost so much time."""
+        self.deadline += seconds
+
     def leave(self, packets: int) -> None:
         self.gate.leave(packets)
         self.open -= 1
@@ -147,7 +151,7 @@ class _Driver:
 
     async def _perform(self, command: Command) -> Event:
         if isinstance(command, Race):
-            return await run_race(command, self._fork)
+            return await run_race(command, self._fork, self._port.late)
         if isinstance(command, Connect):
             return await self._connect()
         if isinstance(command, Close) or self._link is None:

@@ -140,4 +140,6 @@ MATCHERS: tuple[Matcher, ...] = (
 
 def match(data: bytes) -> Service | None:
     """What these bytes identify, or None. Never by one byte, never by the port."""
+    if not data:
+        return None
     return next((service for matcher in MATCHERS if (service := matcher(data))), None)
