@@ -8,6 +8,7 @@ from probe.model import AddressSpec
 from probe.profile.ports import PortError, parse_ports
 from probe.profile.targets import TargetError, parse_address, parse_target
 from probe.profile.words import FORMATS, MEETINGS, SERVICE_ALIASES, meant, quoted
+from probe.services.names import NAMES
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 SERVICE = r"[a-z][a-z0-9.+-]{0,39}"
@@ -127,7 +128,7 @@ def result_format(value: object) -> str:
 
 
 def service(value: object) -> str:
-    """A service name. Only its shape is checked, and what people call services that answer under another name."""
+    """The name of a service that probe can recognise; of others nobody could say that they are at home."""
     given = word(value)
     lower = given.lower()
     if lower in {"tls", "ssl"}:
@@ -137,4 +138,6 @@ def service(value: object) -> str:
     if not re.fullmatch(SERVICE, given):
         hint = f" (did you mean {lower!r}?)" if re.fullmatch(SERVICE, lower) else ""
         raise ValueError(f"{quoted(given)} is no service name (lower-case letters, digits, . + -){hint}")
+    if given not in NAMES:
+        raise ValueError(f"no service that probe recognises is called {quoted(given)}{meant(given, sorted(NAMES))}")
     return given

@@ -11,10 +11,9 @@ there would be an attempt to log in. Nothing is ever written, logged in to, or f
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from probe.core.dialogue import (
-    Closed,
     Command,
     Connect,
     Connected,
@@ -29,73 +28,13 @@ from probe.core.dialogue import (
     listen,
     race,
 )
-from probe.model import Conversation, Handshake, Service, Tls
+from probe.model import Conversation, Handshake, Service
 from probe.services import closer, ftp, hints, http, likely, stores, tls
 from probe.services.hellos import PLAIN, Hello
-from probe.services.matchers import match
-
-BANNER = 4096  # bytes read per answer, and kept
+from probe.services.talk import BANNER, Talk
 
 Found = Generator[Command, Event, Service | None]
 Opened = Generator[Command, Event, bool]
-
-
-@dataclass(slots=True)
-class Talk:
-    """What one hello knows and learns. `secure` is the TLS layer that it is inside of.
-
-    `tentative` is a service that stands only until the hello called `better` has been tried: it may tell more.
-    """
-
-    port: int
-    server_name: str | None
-    address: str = ""
-    nonce: bytes = b""
-    secure: Tls | None = None
-    tentative: Service | None = None
-    better: str = ""
-    refused: bool = False
-    banner: bytes = b""
-    answered: bool = False
-    stood: bool = False
-    ends: list[Closed] = field(default_factory=list)
-
-    def fresh(self) -> Talk:
-        """The same port and layer, nothing learnt yet."""
-        return Talk(self.port, self.server_name, self.address, self.nonce, self.secure)
-
-    def note(self, heard: Heard) -> None:
-        """Remember how a connection that was spoken on went."""
-        self.answered = self.answered or bool(heard.data)
-        self.banner = self.banner or heard.data
-        if heard.closed:
-            self.ends.append(heard.closed)
-        self.stood = self.stood or not heard.closed
-
-    def learn(self, heard: Heard) -> Service | None:
-        """The service that these bytes identify; its bytes become the banner."""
-        self.note(heard)
-        service = match(heard.data)
-        if service:
-            self.banner = heard.data
-        return service
-
-    def doubt(self, service: Service, better: str) -> None:
-        self.tentative, self.better = service, better
-
-    def absorb(self, other: Talk) -> None:
-        """Take over what another hello heard, after what is known already."""
-        self.answered, self.stood = self.answered or other.answered, self.stood or other.stood
-        self.banner = self.banner or other.banner
-        self.ends += other.ends
-
-    def conversation(self, service: Service | None) -> Conversation:
-        """`closed` or `reset` only where every connection ended so: one that stood shows that somebody listens."""
-        if self.answered:
-            return Conversation(Handshake.ANSWERED, service, self.banner[:BANNER])
-        if self.ends and not self.stood:
-            return Conversation(Handshake.RESET if self.ends[0].reset else Handshake.CLOSED)
-        return Conversation(Handshake.MUTE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,12 +48,16 @@ def _line(request: bytes, yes: str) -> Callable[[bytes], Agreed]:
     return agreed
 
 
-def _smtp(_greeting: bytes) -> Agreed:
-    """RFC 3207: offered in the answer to EHLO."""
-    offers = yield from _said(b"EHLO probe.invalid\r\n", r"^\d{3}(?: [^\n]*)?\r?\n\Z")
-    if not re.search(rb"^250[ -]STARTTLS\b", offers, re.MULTILINE | re.IGNORECASE):
-        return False
-    return (yield from _line(b"STARTTLS\r\n", r"220[ -]")(b""))
+def _mail(hello: bytes) -> Callable[[bytes], Agreed]:
+    """RFC 3207: offered in the answer to EHLO, or to the LHLO of LMTP."""
+
+    def agreed(_greeting: bytes) -> Agreed:
+        offers = yield from _said(hello + b" probe.invalid\r\n", r"^\d{3}(?: [^\n]*)?\r?\n\Z")
+        if not re.search(rb"^250[ -]STARTTLS\b", offers, re.MULTILINE | re.IGNORECASE):
+            return False
+        return (yield from _line(b"STARTTLS\r\n", r"220[ -]")(b""))
+
+    return agreed
 
 
 def _xmpp(_greeting: bytes) -> Agreed:
@@ -86,10 +90,12 @@ def _mysql(greeting: bytes) -> Agreed:
 
 
 UPGRADES: dict[str, Callable[[bytes], Agreed]] = {
-    "smtp": _smtp,
+    "smtp": _mail(b"EHLO"),
+    "lmtp": _mail(b"LHLO"),
     "imap": _line(b"a STARTTLS\r\n", r"a OK\b"),
     "pop3": _line(b"STLS\r\n", r"\+OK"),
     "ftp": _line(b"AUTH TLS\r\n", r"234[ -]"),
+    "managesieve": _line(b"STARTTLS\r\n", r"OK\b"),
     "nntp": _line(b"STARTTLS\r\n", r"382[ -]"),
     "mysql": _mysql,
     "ldap": _ldap,

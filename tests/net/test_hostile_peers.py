@@ -24,8 +24,9 @@ from probe.report.jsonl import JsonlSink
 from probe.report.junit import JunitSink
 from probe.report.table import TableSink
 from probe.services import hints
-from probe.services.identify import BANNER, identify
+from probe.services.identify import identify
 from probe.services.matchers import match
+from probe.services.talk import BANNER
 from tests.net.hostile_peers import ELSEWHERE, HOSTILE, TERMINAL
 from tests.net.scripted_net import Peer, ScriptedNet, run_virtually
 from tests.report import report_world as world

@@ -222,6 +222,8 @@ BAD: list[tuple[str | bytes, str, str]] = [
     (line("{to: web, service: ssh, on: 22-23}"), "8:33", "2 ports"),
     (line("{to: web, service: SSH, on: 22}"), "8:24", "did you mean 'ssh'?"),
     (line("{to: web, service: https, on: 443}"), "8:24", "did you mean 'http'?"),
+    (line("{to: web, service: sssh, on: 22}"), "8:24", "did you mean 'ssh'?"),
+    (line("{to: web, service: gopher, on: 70}"), "8:24", "no service that probe recognises is called 'gopher'"),
     (line("{to: web, service: tls, on: 443}"), "8:24", "a layer, not a service"),
     (line("{to: web, tcp: 22, is: opne}"), "8:28", "unknown word 'opne' (did you mean 'open'?)"),
     (line("{to: web, tcp: 22, is: [open, shut]}"), "8:35", "unknown word 'shut'"),

@@ -12,8 +12,9 @@ from probe.core.dialogue import Closed, Connect, Failed, Read, Send, StartTLS, T
 from probe.model import Conversation, Handshake, Service, Tls
 from probe.services import hints, likely, stores
 from probe.services.hellos import PLAIN
-from probe.services.identify import BANNER, HELLOS, identify
+from probe.services.identify import HELLOS, identify
 from probe.services.queries import DNS_HELLO
+from probe.services.talk import BANNER
 from tests.services.fake_server import FakeServer
 from tests.services.test_services_matchers import GREETINGS, dns_reply, postgres_error
 

@@ -28,6 +28,8 @@ EHLO = b"250-lab\r\n250-SIZE 1000\r\n250-STARTTLS\r\n250 HELP\r\n"
 # greeting, what is asked and answered in this order
 TALKS: dict[str, tuple[bytes, list[tuple[bytes, bytes]]]] = {
     "smtp": (b"220 lab ESMTP\r\n", [(b"EHLO probe.invalid\r\n", EHLO), (b"STARTTLS\r\n", b"220 2.0.0 Ready\r\n")]),
+    "lmtp": (b"220 lab LMTP\r\n", [(b"LHLO probe.invalid\r\n", EHLO), (b"STARTTLS\r\n", b"220 2.0.0 Ready\r\n")]),
+    "managesieve": (b'"STARTTLS"\r\nOK "lab"\r\n', [(b"STARTTLS\r\n", b'OK "Begin TLS negotiation now."\r\n')]),
     "imap": (b"* OK IMAP4rev1 ready\r\n", [(b"a STARTTLS\r\n", b"a OK Begin TLS\r\n")]),
     "pop3": (b"+OK ready\r\n", [(b"STLS\r\n", b"+OK Begin TLS\r\n")]),
     "ftp": (b"220 (vsFTPd 3.0.3)\r\n", [(b"AUTH TLS\r\n", b"234 Proceed\r\n")]),
@@ -39,6 +41,8 @@ TALKS: dict[str, tuple[bytes, list[tuple[bytes, bytes]]]] = {
 }  # fmt: skip
 NO: dict[str, list[bytes]] = {
     "smtp": [b"250 lab\r\n", b"500 what?\r\n", b"250-STARTTLSX\r\n250 HELP\r\n"],
+    "lmtp": [b"250 lab\r\n"],
+    "managesieve": [b'NO "TLS"\r\n', b"OKAY\r\n"],
     "imap": [b"a BAD unknown command\r\n", b"a OKAY\r\n", b"* OK a OK\r\n"],
     "pop3": [b"-ERR\r\n"],
     "ftp": [b"530 log in first\r\n", b"504 no\r\n"],
