@@ -16,6 +16,11 @@ IDENT_HELLO = b"0, 0\r\n"  # RFC 1413: no connection has such ports, and nobody 
 EPMD_HELLO = b"\0\x01n"  # NAMES_REQ
 
 _XMPP = re.compile(rb"\s*(?:<\?xml[^<>]*\?>\s*)?<stream:stream\s([^<>]*)>")
+# How each of them puts it that our header names nobody.
+_COMPLAINTS = {
+    b">A &apos;to&apos; attribute is required on stream headers<": "Prosody",
+    b">Missing &apos;to&apos; attribute<": "ejabberd",
+}
 _SIEVE = re.compile(rb'(?:"[A-Z]+"(?: [^\r\n]*)?\r\n)*?"IMPLEMENTATION" "([^"\r\n]*)"\r\n')
 _SOFTWARE = re.compile(rb"(.*?)(?: v?(\d+\.\d[\w.+-]*))?")
 _DICT = re.compile(rb"220 \S+ (?:(\w*dictd) (\d[\w.+-]*))?[^\r\n]*<(?:\w+(?:\.\w+)*)?> <[^<>@\s]+@[^<>\s]+>\r\n")
@@ -34,7 +39,8 @@ def xmpp(data: bytes) -> Service | None:
         or not re.search(rb"\sid=['\"]", b" " + found[1])
     ):
         return None
-    return Service("xmpp", info="server to server" if b"jabber:server" in found[1] else None)
+    product = next((name for words, name in _COMPLAINTS.items() if words in data), None)
+    return Service("xmpp", product, info="server to server" if b"jabber:server" in found[1] else None)
 
 
 def managesieve(data: bytes) -> Service | None:

@@ -33,7 +33,8 @@ def greeting(data: bytes) -> Service | None:
     if not _READY.match(text) or re.search(r"\bE?SMTP\b", text):
         return None
     service = named("ftp", text, _PRODUCTS)
-    return service if service.product or re.search(r"\bS?FTP", _without_hosts(text), re.IGNORECASE) else None
+    said = "\n" in text and re.search(r"\bS?FTP", _without_hosts(text), re.IGNORECASE)
+    return service if service.product or said else None
 
 
 def _without_hosts(text: str) -> str:

@@ -13,7 +13,7 @@ _HANDSHAKE = b"\x00" + b"\xff\xff\xff\xff\x0f" + bytes((len(_HOST),)) + _HOST + 
 MINECRAFT_HELLO = bytes((len(_HANDSHAKE),)) + _HANDSHAKE + b"\x01\x00"  # protocol -1, next: status; status request
 
 _STATUS = re.compile(rb'\{[\0-\xff]*"version"\s*:\s*\{([^{}]*)\}', re.DOTALL)
-_NAME = re.compile(rb'"name"\s*:\s*"([^"]*)"')
+_NAME = re.compile(rb'"name"\s*:\s*"([^"]{0,100})"')
 _PROTOCOL = re.compile(rb'"protocol"\s*:\s*-?\d+')
 _NUMBER = re.compile(rb"(?:.*?[ -])?v?(\d+\.\d+[\w.-]*)")
 _TEAMSPEAK = re.compile(rb"TS3(?:\n\r?|\r\n)Welcome to the TeamSpeak 3 ServerQuery interface")

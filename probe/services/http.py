@@ -52,8 +52,10 @@ def further(data: bytes) -> str | None:
 
 
 def _parts(data: bytes) -> tuple[bytes, bytes]:
-    """Head and body. The size of the first chunk is taken off: only the beginning of the body is ever looked at."""
+    """Head and body. Of a head that is cut short its last line is left out, of a body the size of its first chunk."""
     head, *body = re.split(rb"\r?\n\r?\n", data, maxsplit=1)
+    if not body:
+        head = head[: head.rfind(b"\n") + 1]
     return head, re.sub(rb"\A[0-9A-Fa-f]{1,8}\r?\n", b"", b"".join(body))
 
 

@@ -14,7 +14,7 @@ JDWP_HELLO = b"JDWP-Handshake"
 _VERSION_COMMAND = b"\0\0\0\x0bprob\0\1\1"  # VirtualMachine.Version, which only reads
 
 _HOST = re.compile(rb"[\w.:%-]+")
-_VM = re.compile(rb"version ([\w.+-]+)")
+_VM = re.compile(rb"JVM version ([\w.+-]+)")
 
 
 @bounded

@@ -38,7 +38,7 @@ _NUT = re.compile(
 )
 _GPSD = re.compile(rb'\{"class":"VERSION",[^\r\n]*?"release":"([^"\r\n]*)"[^\r\n]*?"proto_major":')
 _ZOOKEEPER = re.compile(
-    rb"Zookeeper version: (\d[\w.]*)|(?:srvr|stat|ruok) is not executed because it is not in the whitelist"
+    rb"Zookeeper version: (\d[\w.]*)[-,]|(?:srvr|stat|ruok) is not executed because it is not in the whitelist"
 )
 _VERSION = re.compile(rb"\d+\.\d+[\w.]*")
 

@@ -51,11 +51,11 @@ _HEADERS = _signs(
     ("Privoxy", (b" 400 Invalid header received from client",), None),
 )
 _PAGES = _signs(
-    ("Apache Tomcat", (b"3>Apache Tomcat/",), rb">Apache Tomcat/(\d[\w.]*)"),
-    ("Apache Tomcat", (b"<title>Apache Tomcat/",), rb">Apache Tomcat/(\d[\w.]*)"),
-    ("Node Exporter", (b"<title>Node Exporter</title>",), rb"version=(\d[\w.]*)"),
+    ("Apache Tomcat", (b"3>Apache Tomcat/",), rb">Apache Tomcat/(\d[\w.]*)[^\w.]"),
+    ("Apache Tomcat", (b"<title>Apache Tomcat/",), rb">Apache Tomcat/(\d[\w.]*)[^\w.]"),
+    ("Node Exporter", (b"<title>Node Exporter</title>",), rb"version=(\d[\w.]*)[^\w.]"),
     ("Prometheus", (b"<title>Prometheus Time Series Collection",), None),
-    ("HAProxy", (b"<title>Statistics Report for HAProxy",), rb"HAProxy version (\d[\w.]*)"),
+    ("HAProxy", (b"<title>Statistics Report for HAProxy",), rb"HAProxy version (\d[\w.]*)[^\w.]"),
     ("Grafana", (b"<title>Grafana</title>",), None),
     ("RabbitMQ Management", (b"<title>RabbitMQ Management</title>",), None),
 )
@@ -89,7 +89,9 @@ def recognised(head: bytes, body: bytes) -> Service | None:
     headers = _headers(head)
     printer = _PRINTER.search(headers)
     if printer:
-        return Service("ipp", field(printer[1]), field(printer[2]), field(b"IPP " + printer[3]))
+        exact = re.search(rb"<TITLE>[^<]* v(" + re.escape(printer[2]) + rb"\.[\w.]+)</", body)
+        version = exact[1] if exact else printer[2]
+        return Service("ipp", field(printer[1]), field(version), field(b"IPP " + printer[3]))
     told = b"" if body.lstrip().startswith(b"<") else body
     return _by(_API, told) or _by(_HEADERS, headers) or _by(_PAGES, body)
 

@@ -30,7 +30,7 @@ _DNS_PRODUCTS = {
 }
 _TEXT_REPLY = re.compile(rb"(RTSP/1\.0|RTSP/2\.0|SIP/2\.0) [1-6]\d\d")
 _REPEATED = re.compile(rb"\n(?:cseq|via|v)[ \t]*:", re.IGNORECASE)
-_SERVER = re.compile(rb"\n(?:server|user-agent)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+_SERVER = re.compile(rb"\n(?:server|user-agent)[ \t]*:[ \t]*([^\r\n]*)\r?\n", re.IGNORECASE)
 
 
 def dns(data: bytes) -> Service | None:

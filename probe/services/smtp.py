@@ -10,7 +10,7 @@ from probe.services.text import field
 
 _READY = re.compile(r"\A(?:220|421|554)[ -]")
 _WORD = re.compile(r"\bE?SMTP\b")
-_LMTP = re.compile(r"220[ -]\S+ LMTP\b(?: (?!ready|server)([A-Za-z][\w-]+)(?: v?(\d[\w.+-]*))?)?")
+_LMTP = re.compile(r"220[ -]\S+ LMTP\b(?: (?!ready|server)([A-Za-z][\w-]+)(?: v?(\d[\w.+-]*))?)?\s")
 _PRODUCTS = products(
     ("Postfix", r"ESMTP Postfix"),
     ("Exim", r"ESMTP Exim (\d[\w.]*)"),
