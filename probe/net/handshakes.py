@@ -1,31 +1,25 @@
-"""Completes the handshake on open ports while the scan goes on: fresh kernel connections, paced, and never too many.
+"""Completes the handshake on open ports while the scan goes on, over fresh kernel connections.
 
-A port's dialogue may want a dozen connections at once, and a host may have a hundred ports open. So each connection
-passes a turnstile, which holds the rate, spares the host, and keeps our own files below what the kernel allows.
+A host that accepts on very many ports and says nothing on any is no host with so many services: a tarpit, or a SYN
+proxy. After MUTE_PORTS of them its other ports are asked the likely hellos only, for all of them would take hours.
 """
 
 from __future__ import annotations
 
 import asyncio
-import resource
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
-from asyncio_throttle import Throttler
-
 from probe.core.pace import Pace
-from probe.model import Address, Conversation, PortKey
+from probe.model import Address, Conversation, Handshake, PortKey
 from probe.net.sockets import Dial
 from probe.net.streams import converse
+from probe.net.turnstile import HostGate, Turnstile, connections_allowed
 from probe.services.identify import identify
 
-AT_ONCE = 500  # connections open at a time …
-PER_HOST = 300  # … and of these to one host
 PORTS_AT_ONCE = 500  # dialogues under way; most of them have one connection, and the others wait for leave
-OTHER_FILES = 400  # descriptors that are not ours: the connect scan's, outputs, the loop's own
-PACKETS = 8  # what a connection is taken to cost: SYN, ACK, request, ACKs, FIN, ACK; see `Turnstile` for what it did
-PERIOD = 0.1  # seconds; the limiter lets a whole period's share through at once, so the period is short
+MUTE_PORTS = 200
 
 
 class Handshakes:
@@ -40,131 +34,55 @@ class Handshakes:
         dial: Dial | None = None,
     ) -> None:
         self._turnstile = Turnstile(pace, rate, connections_allowed())
-        self._ports = asyncio.Semaphore(PORTS_AT_ONCE)
         self._server_name, self._wanted, self._dial = server_name, wanted, dial
-        self._tasks: dict[PortKey, asyncio.Task[Conversation]] = {}
+        self._waiting: deque[PortKey] = deque()
+        self._results: dict[PortKey, Conversation | None] = {}
+        self._mute: Counter[Address] = Counter()
+        self._workers: set[asyncio.Task[None]] = set()
 
     def start(self, keys: Iterable[PortKey]) -> None:
         for key in keys:
-            if key not in self._tasks:
-                self._tasks[key] = asyncio.create_task(self._shake(key))
+            if key not in self._results:
+                self._results[key] = None
+                self._waiting.append(key)
+                self._hire()
 
     @property
     def unfinished(self) -> int:
-        return sum(not task.done() for task in self._tasks.values())
+        return sum(result is None for result in self._results.values())
 
     async def finish(self, stop: asyncio.Event) -> None:
         """Wait for all of them, or give up those under way when `stop` is set."""
-        everyone = asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        stopping = asyncio.create_task(stop.wait())
+        workers, stopping = tuple(self._workers), asyncio.create_task(stop.wait())
+        everyone = asyncio.gather(*workers)  # raises what a worker raises: a mistake of ours is not to be swallowed
         both: list[asyncio.Future[Any]] = [everyone, stopping]
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        everyone.cancel()
         stopping.cancel()
-        await asyncio.gather(*both, return_exceptions=True)
+        if not stop.is_set():
+            everyone.result()
+            return
+        self._waiting.clear()
+        everyone.cancel()
+        await asyncio.gather(everyone, *workers, return_exceptions=True)
 
     def result(self, key: PortKey) -> Conversation | None:
         """What the connection brought; None where none was tried, or it was given up."""
-        task = self._tasks.get(key)
-        return task.result() if task and task.done() and not task.cancelled() else None
+        return self._results.get(key)
+
+    def _hire(self) -> None:
+        if len(self._workers) < PORTS_AT_ONCE:
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self) -> None:
+        while self._waiting:
+            key = self._waiting.popleft()
+            talk = self._results[key] = await self._shake(key)
+            self._mute[key.address] += talk.handshake is Handshake.MUTE
 
     async def _shake(self, key: PortKey) -> Conversation:
-        async with self._ports:
-            dialogue = identify(key.port, self._server_name(key), self._wanted)
-            gate = HostGate(self._turnstile, key.address)
-            return await converse(str(key.address), key.port, dialogue, gate=gate, dial=self._dial)
-
-
-def connections_allowed() -> int:
-    """AT_ONCE, or what the limit of open files leaves, once it was raised as far as this user may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = AT_ONCE + OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return AT_ONCE if soft == resource.RLIM_INFINITY else max(8, min(AT_ONCE, soft - OTHER_FILES))
-
-
-@dataclass
-class _Host:
-    """The connections to one address; `users` hold one or wait for it."""
-
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PER_HOST))
-    users: int = 0
-
-
-class Turnstile:
-    """One for all connections: so many at a time, so many to one host, so many a second, first come first served.
-
-    Each pays for PACKETS when it comes. One that turns out to have cost more (TLS takes eleven, a flood any number of
-    ACKs) leaves a debt, and those that come next let turns pass until it is paid: the rate is one of packets.
-    """
-
-    def __init__(self, pace: Pace, rate: float, most: int) -> None:
-        share = rate / PACKETS * PERIOD
-        self._throttle = Throttler(max(1, int(share)), period=PERIOD if share >= 1 else PACKETS / rate)
-        self._turn = asyncio.Lock()  # the limiter polls, and knows no order: one at a time asks it
-        self._slots, self._pace = asyncio.Semaphore(most), pace
-        self._hosts: dict[Address, _Host] = {}
-        self._owed = 0
-
-    async def enter(self, address: Address) -> None:
-        """Wait for leave to make one connection to this address."""
-        host = self._hosts.setdefault(address, _Host())
-        host.users += 1
-        try:
-            await host.slots.acquire()
-            try:
-                await self._enter()
-            except BaseException:
-                host.slots.release()
-                raise
-        except BaseException:
-            self._forget(address, host)
-            raise
-
-    def leave(self, address: Address, packets: int) -> None:
-        self._owed = max(0, self._owed + packets - PACKETS)
-        host = self._hosts[address]
-        self._slots.release()
-        host.slots.release()
-        self._forget(address, host)
-
-    async def _enter(self) -> None:
-        await self._slots.acquire()
-        try:
-            async with self._turn:
-                await self._pay()
-        except BaseException:
-            self._slots.release()
-            raise
-
-    async def _pay(self) -> None:
-        while self._owed >= PACKETS:
-            self._owed -= PACKETS
-            await self._take_turn()
-        await self._take_turn()
-
-    async def _take_turn(self) -> None:
-        async with self._throttle:
-            self._pace.spend(PACKETS)
-
-    def _forget(self, address: Address, host: _Host) -> None:
-        """Whoever has no connection any more needs no room in memory."""
-        host.users -= 1
-        if not host.users:
-            del self._hosts[address]
-
-
-@dataclass(frozen=True)
-class HostGate:
-    """The turnstile as the connections to one host see it."""
-
-    turnstile: Turnstile
-    address: Address
-
-    async def enter(self) -> None:
-        await self.turnstile.enter(self.address)
-
-    def leave(self, packets: int) -> None:
-        self.turnstile.leave(self.address, packets)
+        brief = self._mute[key.address] >= MUTE_PORTS
+        dialogue = identify(key.port, self._server_name(key), self._wanted, brief=brief)
+        gate = HostGate(self._turnstile, key.address)
+        return await converse(str(key.address), key.port, dialogue, gate=gate, dial=self._dial)

@@ -46,10 +46,10 @@ class Attempt:
     service: Service | None = None
 
 
-def identify(port: int, server_name: str | None = None, wanted: str | None = None) -> Dialogue:
+def identify(port: int, server_name: str | None = None, wanted: str | None = None, *, brief: bool = False) -> Dialogue:
     """The dialogue for one open TCP port. `server_name` goes into SNI and Host; without it Host is the address.
 
-    The hello of the service `wanted` goes first, if it has one.
+    The hello of the service `wanted` goes first, if it has one. `brief` leaves out the hellos that are unlikely here.
     """
     event = yield Connect()
     if not isinstance(event, Connected):
@@ -61,10 +61,15 @@ def identify(port: int, server_name: str | None = None, wanted: str | None = Non
     elif port in hints.PRINTERS:
         service = None
     else:
-        names = hints.hellos(port)
-        first = (wanted,) if wanted in HELLOS and wanted not in likely.ONLY_AT_HOME else ()
-        service = yield from _ask_around(talk, tuple(dict.fromkeys((*first, *names))), _connect)
+        service = yield from _ask_around(talk, _hellos(port, wanted, brief), _connect)
     return talk.conversation(service)
+
+
+def _hellos(port: int, wanted: str | None, brief: bool) -> tuple[str, ...]:
+    """The names of the hellos to try, most likely first."""
+    home, general, rest = hints.tiers(port)
+    first = (wanted,) if wanted in HELLOS and wanted not in likely.ONLY_AT_HOME else ()
+    return tuple(dict.fromkeys((*first, *home, *(general[:2] if brief else general + rest))))
 
 
 def _greeted(talk: Talk, heard: Heard) -> Found:
