@@ -452,3 +452,48 @@ def test_access_control_from_end_to_end(kick: bool, handshake: Handshake) -> Non
             return await converse(HERE, port, identify(port))
 
     assert asyncio.run(main()) == Conversation(handshake)
+
+
+def test_starttls_from_end_to_end(secure: tuple[ssl.SSLContext, bytes]) -> None:
+    context, der = secure
+
+    async def mail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 lab ESMTP Postfix\r\n")
+        assert (await reader.readline()).startswith(b"EHLO ")
+        writer.write(b"250-lab\r\n250-STARTTLS\r\n250 HELP\r\n")
+        assert await reader.readline() == b"STARTTLS\r\n"
+        writer.write(b"220 Go ahead\r\n")
+        await writer.start_tls(context)
+        await reader.read()
+
+    async def main() -> Conversation:
+        async with serving(mail) as port:
+            return await converse(HERE, port, identify(port))
+
+    service = asyncio.run(main()).service
+    assert service is not None
+    assert (service.name, service.product) == ("smtp", "Postfix")
+    assert service.tls is not None
+    assert (service.tls.starttls, service.tls.sha256) == (True, hashlib.sha256(der).hexdigest())
+
+
+def test_hellos_race_over_real_connections() -> None:
+    """A server that takes one request per connection and answers nothing but its own, after a while."""
+    seen: list[bytes] = []
+
+    async def memcached(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.read(200)
+        seen.append(request)
+        if request == b"version\r\n":
+            await asyncio.sleep(SOON)
+            writer.write(b"VERSION 1.6.18\r\n")
+        await reader.read()
+
+    async def main() -> Conversation:
+        async with serving(memcached) as port:
+            return await converse(HERE, port, identify(port))
+
+    talk = asyncio.run(main())
+    assert talk.service is not None
+    assert (talk.service.name, talk.service.version) == ("memcached", "1.6.18")
+    assert len(seen) < 20
