@@ -16,6 +16,7 @@ _STATUS = re.compile(rb'\{[\0-\xff]*"version"\s*:\s*\{([^{}]*)\}', re.DOTALL)
 _NAME = re.compile(rb'"name"\s*:\s*"([^"]{0,100})"')
 _PROTOCOL = re.compile(rb'"protocol"\s*:\s*-?\d+')
 _NUMBER = re.compile(rb"(?:.*?[ -])?v?(\d+\.\d+[\w.-]*)")
+_TEAMSPEAK_VERSION = re.compile(rb"[\r\n]version=(\d[\w.]*) build=\d+ platform=")
 _TEAMSPEAK = re.compile(rb"TS3(?:\n\r?|\r\n)Welcome to the TeamSpeak 3 ServerQuery interface")
 
 
@@ -45,7 +46,10 @@ def minecraft(reader: Reader) -> Service | None:
 
 
 def teamspeak(data: bytes) -> Service | None:
-    return Service("teamspeak", "TeamSpeak 3", info="ServerQuery") if _TEAMSPEAK.match(data) else None
+    if not _TEAMSPEAK.match(data):
+        return None
+    found = _TEAMSPEAK_VERSION.search(data)
+    return Service("teamspeak", "TeamSpeak 3", field(found[1]) if found else None, "ServerQuery")
 
 
 @bounded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from probe.model import Service
+from probe.services.lines import named, products, text_of
 from probe.services.text import field
 
 _RFB = re.compile(rb"RFB (\d{3})\.(\d{3})\n")  # RFC 6143, 7.1.1: twelve bytes
@@ -16,6 +17,10 @@ _IRC = re.compile(
     rb"ERROR :\"Oops, HTTP request received\? This is IRC!\""
 )
 _NNTP = re.compile(rb"20[01] [^\r\n]*\b(?:NNTP|InterNetNews|INN)\b[^\r\n]*", re.IGNORECASE)
+_NEWS = products(
+    ("Leafnode", r"\bLeafnode NNTP Daemon, version (\d[\w.]*)\s"),
+    ("INN", r"\bInterNetNews (?:NNRP )?server(?: INN (\d[\w.]*)\s)?"),
+)
 _MYSQL_VERSION = re.compile(rb"\d{1,2}\.\d{1,2}[\x21-\x7e]{0,80}")
 _MARIADB = re.compile(r"(?:5\.5\.5-)?(\d[\d.]*)-MariaDB-?(.*)")  # 5.5.5- was put before 10.x for old replicas
 
@@ -35,11 +40,14 @@ def telnet(data: bytes) -> Service | None:
 
 
 def irc(data: bytes) -> Service | None:
-    return Service("irc") if _IRC.match(data) else None
+    """Only one of them has something to say to a web browser."""
+    found = _IRC.match(data)
+    return Service("irc", "ngIRCd" if b"This is IRC!" in found[0] else None) if found else None
 
 
 def nntp(data: bytes) -> Service | None:
-    return Service("nntp") if _NNTP.match(data) else None
+    found = _NNTP.match(data)
+    return named("nntp", text_of(found[0]), _NEWS) if found else None
 
 
 def mysql(data: bytes) -> Service | None:

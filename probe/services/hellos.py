@@ -54,6 +54,9 @@ def _line(request: bytes) -> Hello:
     return Hello(request, text=True)
 
 
+# What a server that has greeted is asked on the same connection, because its greeting leaves the version out.
+AFTER_GREETING: dict[str, bytes] = {"munin": b"version\n", "teamspeak": b"version\n"}
+
 PLAIN: dict[str, Hello] = {
     "redis": _line(stores.REDIS_HELLO),
     "memcached": _line(stores.MEMCACHED_HELLO),
@@ -87,6 +90,7 @@ PLAIN: dict[str, Hello] = {
     "kafka": Hello(brokers.KAFKA_HELLO),
     "cassandra": Hello(databases.CASSANDRA_HELLO),
     "socks5": Hello(tunnels.SOCKS5_HELLO, tunnels.socks5_command),
+    "socks5-strange": Hello(tunnels.SOCKS5_STRANGE_HELLO),
     "socks4": Hello(tunnels.SOCKS4_HELLO),
     "rpc": Hello(rpc.RPC_HELLO),
     "git": Hello(versioning.GIT_HELLO),

@@ -30,7 +30,8 @@ from probe.core.dialogue import (
 )
 from probe.model import Conversation, Handshake, Service
 from probe.services import closer, ftp, hints, http, likely, stores, tls
-from probe.services.hellos import PLAIN, Hello
+from probe.services.hellos import AFTER_GREETING, PLAIN, Hello
+from probe.services.matchers import match
 from probe.services.talk import BANNER, Talk
 
 Found = Generator[Command, Event, Service | None]
@@ -81,6 +82,9 @@ def _greeted(talk: Talk, heard: Heard) -> Found:
         service = ftp.noop_reply(reply.data)
     if service is None or heard.closed:
         return service
+    if (question := AFTER_GREETING.get(service.name or "")) and not service.version:
+        reply = yield from ask(question, hints.ANSWER, hints.QUIET, BANNER)
+        return match(heard.data + reply.data) or service
     return (yield from closer.look(service, heard.data, talk.nonce, talk.server_name, secure=bool(talk.secure)))
 
 
@@ -113,7 +117,7 @@ def _more(name: str, service: Service, talk: Talk, reopen: Callable[[], Opened])
     if asked or not (yield from reopen()):
         return service
     told = yield from (_get(talk, path) if path else HELLOS[own](talk))
-    return told if told and told.name == own and (told.product or told.info) else service
+    return replace(told, product=told.product or service.product) if told and told.name == own else service
 
 
 def _enough(attempts: Sequence[Attempt | None]) -> bool:

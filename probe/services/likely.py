@@ -43,7 +43,7 @@ _AT_HOME: tuple[tuple[frozenset[int], tuple[str, ...]], ...] = (
     (_ports("554 8554"), ("rtsp",)),
     (_ports("783"), ("spamd",)),
     (_ports("860 3260"), ("iscsi",)),
-    (_ports("1080 1081"), ("socks5", "socks4")),
+    (_ports("1080 1081"), ("socks5", "socks5-strange", "socks4")),
     (_ports("1090 1098 1099"), ("rmi",)),
     (_ports("1194"), ("openvpn",)),
     (_ports("1433 1434 2433"), ("mssql",)),
@@ -75,7 +75,7 @@ _AT_HOME: tuple[tuple[frozenset[int], tuple[str, ...]], ...] = (
     (_ports("8728"), ("mikrotik-api",)),
     (_ports("9000"), ("fastcgi", "http")),
     (_ports("9042"), ("cassandra",)),
-    (_ports("9050 9150"), ("socks5",)),
+    (_ports("9050 9150"), ("socks5", "socks5-strange")),
     (_ports("9051"), ("tor-control",)),
     (_ports("9092-9094"), ("kafka",)),
     (_ports("9418"), ("git",)),
@@ -102,10 +102,10 @@ GENERAL = ("http", "tls", "redis", "postgresql", "memcached", "dns")
 # stumble over what they do not expect.
 REST = (
     "zookeeper", "gearman", "beanstalkd", "clamd", "spamd", "nut", "tor-control", "ident", "xmpp", "sip", "rtsp",
-    "mongodb", "mqtt", "amqp", "ldap", "smb", "rdp", "mssql", "oracle-tns", "h2", "socks5", "rpc", "cassandra", "kafka",
-    "zabbix-agent", "zabbix-trapper", "git", "epmd", "msrpc", "stomp", "mqtt-nameless", "openvpn", "stun", "fastcgi",
-    "ajp13", "rmi", "nrpe", "x11", "minecraft", "rtmp", "rabbitmq-stream", "pptp", "afp", "iscsi", "kerberos", "socks4",
-    "mikrotik-api", "smb1",
+    "mongodb", "mqtt", "amqp", "ldap", "smb", "rdp", "mssql", "oracle-tns", "h2", "socks5", "socks5-strange", "rpc",
+    "cassandra", "kafka", "zabbix-agent", "zabbix-trapper", "git", "epmd", "msrpc", "stomp", "mqtt-nameless", "openvpn",
+    "stun", "fastcgi", "ajp13", "rmi", "nrpe", "x11", "minecraft", "rtmp", "rabbitmq-stream", "pptp", "afp", "iscsi",
+    "kerberos", "socks4", "mikrotik-api", "smb1",
 )  # fmt: skip
 ONLY_AT_HOME = frozenset(("jdwp", "modbus", "s7comm", "iec-104", "opcua", "ethernet-ip"))
 INSIDE_TLS: dict[int, tuple[str, ...]] = {
@@ -113,4 +113,17 @@ INSIDE_TLS: dict[int, tuple[str, ...]] = {
     6379: ("redis",), 6380: ("redis",), 8883: ("mqtt", "mqtt-nameless"), 10050: ("zabbix-agent",),
     10051: ("zabbix-trapper",), 61612: ("stomp",),
 }  # fmt: skip
-GENERAL_INSIDE_TLS = ("http", "mqtt", "amqp", "ldap", "redis", "mongodb", "xmpp", "dns", "sip", "kafka", "cassandra")
+GENERAL_INSIDE_TLS = (
+    "http",
+    "mqtt",
+    "amqp",
+    "ldap",
+    "redis",
+    "mongodb",
+    "xmpp",
+    "dns",
+    "sip",
+    "kafka",
+    "cassandra",
+    "nrpe",
+)

@@ -29,7 +29,7 @@ NUT_HELLO = b"VER\n"
 ZOOKEEPER_HELLO = b"srvr\n"
 
 _NRPE = re.compile(rb"NRPE v(\d[\w.-]*)\0")
-_MUNIN = re.compile(rb"# munin node at ([^\s]+)\n")
+_MUNIN = re.compile(rb"# munin node at (\S+)\n(?:munins node on \S+ version: (\d[\w.]*)\s)?")
 _CHECKMK = re.compile(rb"<<<check_mk>>>\r?\nVersion: (\S+)\r?\n")
 _GANGLIA = re.compile(rb"<\?xml[^>]*\?>\s*<!DOCTYPE GANGLIA_XML ")
 _GANGLIA_VERSION = re.compile(rb'<GANGLIA_XML VERSION="(\d[^"]*)"')
@@ -67,7 +67,7 @@ def nrpe(reader: Reader) -> Service | None:
 
 def munin(data: bytes) -> Service | None:
     found = _MUNIN.match(data)
-    return Service("munin", info=field(found[1])) if found else None
+    return Service("munin", "Munin node", field(found[2]), field(found[1])) if found else None
 
 
 def checkmk(data: bytes) -> Service | None:

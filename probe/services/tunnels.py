@@ -10,6 +10,7 @@ from probe.services.cursor import Reader, bounded
 from probe.services.text import field
 
 SOCKS5_HELLO = b"\x05\x01\x00"  # RFC 1928: one method, no authentication
+SOCKS5_STRANGE_HELLO = b"\x05\x01\xfe"  # a private method that nobody has: for who hangs up on the command
 _NO_SUCH_COMMAND = b"\x05\x7f\x00\x01" + bytes(6)  # command 127 to 0.0.0.0:0: can only be refused
 SOCKS4_HELLO = b"\x04\x7f" + bytes(6) + b"\0"
 # RFC 2637, 2.1: Start-Control-Connection-Request, version 1.0, both framings and bearers. Calls would come after it.

@@ -15,6 +15,7 @@ GIT_HELLO = b"%04x" % (len(_REQUEST) + 4) + _REQUEST
 # svnserve's greeting: success, least and greatest protocol, no longer used mechanisms, capabilities.
 _SVN = re.compile(rb"\( success \( (\d+) (\d+) \( (?:[A-Z0-9-]+ )*\) \( (?:[a-z0-9-]+ )*\) \) \)\s")
 _GIT_ERROR = re.compile(rb"[0-9a-f]{4}ERR [\x20-\x7e]{4,}\n?\Z")
+_DENIED = b"ERR access denied or repository not exported: "  # the daemon's own words
 _GIT_REFS = re.compile(rb"[0-9a-f]{4}[0-9a-f]{40}(?:[0-9a-f]{24})? [^\0\n]+\0([^\n]*)\n")
 _GIT_AGENT = re.compile(rb" agent=git/(\d[\w.+-]*)")
 _CVS = re.compile(rb"cvs \[(?:p?server|CVSNT) aborted\]: bad auth protocol start")
@@ -22,14 +23,14 @@ _CVS = re.compile(rb"cvs \[(?:p?server|CVSNT) aborted\]: bad auth protocol start
 
 def svn(data: bytes) -> Service | None:
     found = _SVN.match(data)
-    return Service("svn", info=field(b"protocol " + found[2])) if found else None
+    return Service("svn", "Subversion", info=field(b"protocol " + found[2])) if found else None
 
 
 def git(data: bytes) -> Service | None:
     """A pkt-line as long as it says, with an error or with references in it."""
     error = _GIT_ERROR.match(data)
     if error and int(data[:4], 16) == len(data):
-        return Service("git")
+        return Service("git", "git" if error[0].startswith(_DENIED, 4) else None)
     refs = _GIT_REFS.match(data)
     if not refs or int(data[:4], 16) != refs.end():
         return None
@@ -39,4 +40,4 @@ def git(data: bytes) -> Service | None:
 
 def cvs(data: bytes) -> Service | None:
     """What it says to anything that is no login: no hello of its own is needed."""
-    return Service("cvs") if _CVS.match(data) else None
+    return Service("cvs", "CVS") if _CVS.match(data) else None

@@ -39,6 +39,11 @@ WORDS: list[tuple[bytes, Service]] = [
         b'TS3\n\rWelcome to the TeamSpeak 3 ServerQuery interface, type "help" for a list of commands\n\r',
         S("teamspeak", "TeamSpeak 3", info="ServerQuery"),
     ),
+    (
+        b'TS3\n\rWelcome to the TeamSpeak 3 ServerQuery interface, type "help"\n\r'
+        b"version=3.13.7 build=1655727713 platform=Linux\n\rerror id=0 msg=ok\n\r",
+        S("teamspeak", "TeamSpeak 3", "3.13.7", "ServerQuery"),
+    ),
     (b"Asterisk Call Manager/5.0.1\r\n", S("asterisk-ami", "Asterisk", info="manager interface 5.0.1")),
     (b"Content-Type: auth/request\n\n", S("freeswitch-esl", "FreeSWITCH")),
     (
@@ -55,7 +60,7 @@ WORDS: list[tuple[bytes, Service]] = [
         b"006e" + b"1" * 40 + b" HEAD\0multi_ack side-band-64k object-format=sha1 agent=git/2.39.2\n" + b"0000",
         S("git", "git", "2.39.2"),
     ),
-    (b"cvs [server aborted]: bad auth protocol start: GET / HTTP/1.1\n", S("cvs")),
+    (b"cvs [server aborted]: bad auth protocol start: GET / HTTP/1.1\n", S("cvs", "CVS")),
     (
         b"Tarantool 2.10.4 (Binary) 9e1b3a1c-0000-4000-8000-000000000000\n" + b"c2FsdA==".ljust(63) + b"\n",
         S("tarantool", "Tarantool", "2.10.4"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +70,37 @@ def test_an_echo_of_a_hello_is_nothing(name: str) -> None:
     assert match(hello.request) is None
     more = hello.more(hello.request) if hello.more else b""
     assert match(hello.request + more) is None
+
+
+NEAR = [
+    b"\x05\x00",  # two bytes that anybody may send
+    b"\x05\xff\x00",
+    b"OK 1.1.20\n",
+    b"UNKNOWN COMMAND\n",
+    b"AMQP",
+    b"\x20\x02\x00\x00",  # a login that was taken: we never ask for one
+    b"\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0",  # an ISO transport, of whatever
+    b"\0\0\0\x04\x01\0\0\0\0",  # an acknowledgement of HTTP/2 settings, before any
+    b"\0\0\0\x01",
+    b"NBDMAGIC",
+    b"ceph v1",
+    b"250-PROTOCOLINFO",
+    b"RTSP/1.0 501 Not Implemented\r\nServer: a web server\r\n\r\n",
+    b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams'>",
+    b"\x03" + bytes(3072),  # RTMP repeats what it was sent
+    b"ZBXD\x01" + b"\xff" * 8 + b"6.0.14",
+    b"p" * 40,
+]
+
+
+@pytest.mark.parametrize("data", NEAR, ids=brief)
+def test_nearly_is_not_enough(data: bytes) -> None:
+    assert match(data) is None
+
+
+def test_noise_is_nothing() -> None:
+    rng = random.Random(1)
+    assert [data for _ in range(4000) if match(data := rng.randbytes(rng.randint(1, 64)))] == []
 
 
 @given(st.binary(max_size=300))

@@ -32,6 +32,14 @@ def web(request: bytes) -> bytes | None:
     return PAGE if request.startswith(b"GET / HTTP/1.1\r\n") else None
 
 
+def test_a_greeting_without_a_version_may_be_asked_for_it() -> None:
+    greeting, version = b"# munin node at db\n", b"munins node on db version: 2.0.73\n"
+    server = FakeServer(greeting=greeting, replies=lambda request: version if request == b"version\n" else None)
+    talk = server.talk(identify(7777))
+    assert talk == Conversation(Handshake.ANSWERED, Service("munin", "Munin node", "2.0.73", "db"), greeting)
+    assert (server.sent, server.connects) == ([b"version\n"], 1)
+
+
 def bare_name(talk: Conversation) -> str | None:
     return talk.service.name if talk.service else None
 

@@ -121,7 +121,7 @@ GREETINGS: list[tuple[bytes, Service]] = [
     (b"\xff\xfd\x18\xff\xfd\x20\xff\xfd\x23\xff\xfd\x27", S("telnet")),
     (b"\xff\xfb\x01\xff\xfb\x03\r\nlogin: ", S("telnet")),
     (b":irc.example NOTICE * :*** Looking up your hostname...\r\n", S("irc")),
-    (b"200 news.example InterNetNews NNRP server ready (posting ok)\r\n", S("nntp")),
+    (b"200 news.example InterNetNews NNRP server ready (posting ok)\r\n", S("nntp", "INN")),
     # answers to our hellos
     (b"+PONG\r\n$40\r\n# Server\r\nredis_version:7.0.15\r\nos:x\r\n", S("redis", "Redis", "7.0.15")),
     (b"+PONG\r\n$9\r\nredis_version:7.2.4\r\nvalkey_version:8.0.1\r\n", S("redis", "Valkey", "8.0.1")),
