@@ -64,6 +64,12 @@ def test_answers_are_of_many_protocols() -> None:
     assert len({service.name for _, service in ALL}) >= 95
 
 
+def test_hellos_that_may_share_a_connection_are_text() -> None:
+    shared = [hello for hello in PLAIN.values() if hello.text]
+    assert len(shared) > 10
+    assert all(hello.request.isascii() and b"\0" not in hello.request and not hello.more for hello in shared)
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_an_echo_of_a_hello_is_nothing(name: str) -> None:
     hello = PLAIN[name]
