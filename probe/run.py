@@ -191,7 +191,7 @@ def _orders(job: Job, plan: Plan, seed: int, counters: Counters, stop: _Stop, pr
         scope=Scope(job.resolution.scope),
         seed=seed,
         pace=pace,
-        handshakes=Handshakes(pace, plan.options.rate, _host_names(job.resolution.targets), job.wanted)
+        handshakes=Handshakes(pace, _host_names(job.resolution.targets), job.wanted)
         if plan.options.handshake
         else None,
         stop=stop.event,

@@ -28,12 +28,11 @@ class Handshakes:
     def __init__(
         self,
         pace: Pace,
-        rate: float,
         server_name: Callable[[PortKey], str | None],
         wanted: str | None = None,
         dial: Dial | None = None,
     ) -> None:
-        self._turnstile = Turnstile(pace, rate, connections_allowed())
+        self._turnstile = Turnstile(pace, connections_allowed())
         self._server_name, self._wanted, self._dial = server_name, wanted, dial
         self._waiting: deque[PortKey] = deque()
         self._results: dict[PortKey, Conversation | None] = {}

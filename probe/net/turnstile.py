@@ -31,6 +31,12 @@ def connections_allowed() -> int:
     return AT_ONCE if soft == resource.RLIM_INFINITY else max(8, min(AT_ONCE, soft - OTHER_FILES))
 
 
+def _share(rate: float) -> tuple[int, float]:
+    """Connections in how many seconds, at so many packets per second."""
+    share = rate / PACKETS * PERIOD
+    return max(1, int(share)), PERIOD if share >= 1 else PACKETS / rate
+
+
 @dataclass
 class _Host:
     """The connections to one address; `users` hold one or wait for it."""
@@ -46,9 +52,8 @@ class Turnstile:
     ACKs) leaves a debt, and those that come next let turns pass until it is paid: the rate is one of packets.
     """
 
-    def __init__(self, pace: Pace, rate: float, most: int) -> None:
-        share = rate / PACKETS * PERIOD
-        self._throttle = Throttler(max(1, int(share)), period=PERIOD if share >= 1 else PACKETS / rate)
+    def __init__(self, pace: Pace, most: int) -> None:
+        self._throttle = Throttler(*_share(pace.rate))
         self._turn = asyncio.Lock()  # the limiter polls, and knows no order: one at a time asks it
         self._slots, self._pace = asyncio.Semaphore(most), pace
         self._hosts: dict[Address, _Host] = {}
@@ -92,6 +97,9 @@ class Turnstile:
         await self._take_turn()
 
     async def _take_turn(self) -> None:
+        self._throttle.rate_limit, self._throttle.period = _share(
+            self._pace.rate
+        )  # it sinks where the path wants it to
         async with self._throttle:
             self._pace.spend(PACKETS)
 

@@ -39,7 +39,7 @@ def shaken(
 
     async def main() -> Handshakes:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        shakes = Handshakes(Pace(rate, loop.time()), rate, lambda _: None, dial=net.dial)
+        shakes = Handshakes(Pace(rate, loop.time()), lambda _: None, dial=net.dial)
         shakes.start([key(port, host) for host, port in net.peers])
         if stop_after is not None:
             loop.call_later(stop_after, stop.set)
