@@ -97,9 +97,8 @@ class Turnstile:
         await self._take_turn()
 
     async def _take_turn(self) -> None:
-        self._throttle.rate_limit, self._throttle.period = _share(
-            self._pace.rate
-        )  # it sinks where the path wants it to
+        # The rate sinks where the path cannot bear it.
+        self._throttle.rate_limit, self._throttle.period = _share(self._pace.rate)
         async with self._throttle:
             self._pace.spend(PACKETS)
 

@@ -6,6 +6,7 @@ import asyncio
 import resource
 from collections.abc import Callable
 from ipaddress import ip_address
+from itertools import pairwise
 
 import pytest
 
@@ -80,6 +81,24 @@ def test_what_a_connection_costs_beyond_its_share_is_paid_by_those_that_follow(m
     shaken(monkeypatch, net, rate=800)
     assert len(net.dialled) == 30
     assert net.dialled[-1] - net.dialled[0] >= 29 * 40 / 800 - 0.2
+
+
+def test_connections_follow_the_rate_that_the_path_bears(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        pace, times = Pace(8000, loop.time()), list[float]()
+        gate = turnstile.Turnstile(pace, 100)
+        for number in range(6):
+            if number == 3:
+                pace.limit(80)
+            await gate.enter(ip_address(HOST))
+            times.append(loop.time())
+        return times
+
+    times, _ = run_virtually(main, monkeypatch)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert max(gaps[:2]) < 0.01
+    assert min(gaps[3:]) >= PACKETS / 80
 
 
 def test_slow_rates_do_not_cost_the_dialogue_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
