@@ -82,7 +82,7 @@ def finding_record(finding: Finding) -> Record:
 
 
 def _place_record(place: Place) -> Record:
-    return _present(address=place.address, port=place.port, identity=place.identity)
+    return present(address=place.address, port=place.port, identity=place.identity)
 
 
 def summary_record(summary: Summary) -> Record:
@@ -127,7 +127,7 @@ def service_record(service: Service) -> Record:
         version=_text(service.version),
         info=_text(service.info),
         tls=_tls_record(service.tls) if service.tls else None,
-        key=_present(type=service.key.type, fingerprint=service.key.fingerprint) if service.key else None,
+        key=present(type=service.key.type, fingerprint=service.key.fingerprint) if service.key else None,
     )
 
 
