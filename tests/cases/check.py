@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,10 +31,19 @@ def _of_run(case: Case, run: Run) -> Iterator[str]:
         yield _told("wrong", judgement.wrong)
     if judgement.hidden:
         yield _told("undetermined, though it can be known", judgement.hidden)
+    yield from _of_evidence(case.promise.get("says", {}), run)
     if run.code != case.promise.get("exit", run.code):
         yield f"the exit code is {run.code} instead of {case.promise['exit']}"
     if run.seconds > case.promise.get("within", run.seconds):
         yield f"it took {run.seconds:.1f} s, more than {case.promise['within']}"
+
+
+def _of_evidence(says: dict[int, dict[str, str]], run: Run) -> Iterator[str]:
+    for record in records(run):
+        for name, pattern in says.get(record.get("port", 0), {}).items():
+            told = str(record["evidence"].get(name))
+            if not re.search(pattern, told):
+                yield f"the evidence of port {record['port']} has {name} {told!r}, without {pattern!r}"
 
 
 def records(run: Run) -> list[dict[str, Any]]:

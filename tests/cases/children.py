@@ -31,11 +31,13 @@ class Child:
         os.kill(self.pid, signal.SIGSTOP)
         asyncio.get_running_loop().call_later(seconds, os.kill, self.pid, signal.SIGCONT)
 
-    async def finished(self) -> int:
-        """The exit code, negative for a signal; both outputs are in `written` then."""
+    async def finished(self, longest: float) -> int:
+        """The exit code, negative for a signal; both outputs are in `written` then. Killed, with its own
+        children, after so many seconds."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began, ends = loop.time(), loop.call_later(longest, os.killpg, self.pid, signal.SIGKILL)
         await asyncio.gather(*(self._drain(end, into) for end, into in zip(self.outputs, self.written, strict=True)))
+        ends.cancel()
         _, status = os.waitpid(self.pid, 0)
         self.seconds = loop.time() - began
         return os.waitstatus_to_exitcode(status)
@@ -73,8 +75,10 @@ def hold(network: int, act: Callable[[], int]) -> Child:
 def _be_child(network: int, word: int, out: int, err: int, act: Callable[[], int]) -> NoReturn:
     code = 70
     try:
+        os.setsid()
         die_with_parent()
         set_namespace(network, NEW_NET)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(out, 1)
         os.dup2(err, 2)
         if os.read(word, 1):  # nothing: the parent went away without a word

@@ -30,7 +30,7 @@ PLACES: dict[str, dict[int, str]] = {
 }
 HOSTS = ("scanner", "router1", "router2", "target", "other")
 LISTENERS = ("banner", "mute", "echo", "close", "reset", "full")
-PROMISES = ("exit", "within", "half_open", "most_syns", "live")
+PROMISES = ("exit", "within", "says", "half_open", "most_syns", "live")
 BASELINE = {22: "open", 23: "closed"}
 
 Port = tuple[str, int]
@@ -127,9 +127,9 @@ class Case:
 
 
 @cache
-def corpus() -> tuple[Case, ...]:
-    """Every case of every file, in the order of the files and within them. Raises CaseError."""
-    cases = tuple(case for path in sorted(FOLDER.glob("*.yaml")) for case in _read_file(path))
+def corpus(folder: Path = FOLDER) -> tuple[Case, ...]:
+    """Every case of every file in the folder, in the order of the files and within them. Raises CaseError."""
+    cases = tuple(case for path in sorted(folder.glob("*.yaml")) for case in _read_file(path))
     ids = [case.id for case in cases]
     if twice := {each for each in ids if ids.count(each) > 1}:
         raise CaseError(f"these ids are given twice: {', '.join(sorted(twice))}")

@@ -17,7 +17,7 @@ from tests.cases.children import Child
 from tests.cases.corpus import PLACES, Action, Case
 from tests.cases.responder import Responder
 
-LONGEST = 100.0  # seconds that a scan may take before it is ended and its case has failed
+LONGEST = 100.0
 RATE_WINDOW = 0.1
 _SYN_RECV = "03"  # include/net/tcp_states.h
 
@@ -144,8 +144,7 @@ class _Stage:
         for scanner in scanners:
             scanner.go()
         judging = asyncio.create_task(actors.judge(self._case)) if client else None
-        async with asyncio.timeout(LONGEST):
-            codes = await asyncio.gather(*(scanner.finished() for scanner in scanners))
+        codes = await asyncio.gather(*(scanner.finished(LONGEST) for scanner in scanners))
         outcome.runs = [_run(code, scanner) for code, scanner in zip(codes, scanners, strict=True)]
         if judging:
             outcome.client = [(address, port, got) for (address, port), got in (await judging).items()]

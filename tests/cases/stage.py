@@ -1,7 +1,8 @@
 """`python -m tests.cases.stage`: plays cases, some at once, each in a forked process with a network of its own.
 
-One JSON line on standard input: {"jobs": [{"case": …, "argv": […]} …], "at_once": N}. One line on standard output for
-each job, in the order in which they end: see `perform.Outcome`. Everything ends with standard input, and with us.
+One JSON line on standard input: {"jobs": [{"case": …, "argv": […]} …], "at_once": N, "folder": …}. One line on standard
+output for each job, in the order in which they end: see `perform.Outcome`. Everything ends with standard input, and
+with us: it lives in a PID namespace, which the kernel empties when its first process ends (pid_namespaces(7)).
 
 The heavy imports are made once, before the forks; the user namespace before them, since numpy starts threads.
 """
@@ -21,10 +22,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from probe.lab.namespaces import die_with_parent, new_network, unshare_user
-from probe.lab.tools import provide
+from probe.lab.namespaces import NEW_PID, die_with_parent, new_network, unshare, unshare_user
+from probe.lab.tools import Tool, provide
 
 if TYPE_CHECKING:
     from tests.cases.perform import Outcome
@@ -47,11 +48,21 @@ def main() -> int:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     nft = provide(["nft"], {"nft": "nftables"}, _REPOSITORY)["nft"]
     unshare_user(0)
+    unshare(NEW_PID)
+    if init := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(init, 0)[1])
+    die_with_parent()
+    code = _play(order, nft)
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def _play(order: dict[str, Any], nft: Tool) -> int:
     _warm_up()
     from tests.cases.corpus import corpus
     from tests.cases.perform import Job, perform
 
-    cases = {case.id: case for case in corpus()}
+    cases = {case.id: case for case in corpus(Path(order["folder"]))}
     with tempfile.TemporaryDirectory() as folder:
         waiting, running = deque(Job(**job) for job in order["jobs"]), list[_Act]()
         while waiting or running:

@@ -1,4 +1,4 @@
-"""The other end of `stage`: starts it, hands it jobs, gives outcomes as they come. Costs nothing to import."""
+"""The other end of `stage`: starts it, hands it jobs, gives outcomes as they come."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.cases.corpus import FOLDER
 from tests.cases.perform import Job, Outcome, Run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,10 +20,9 @@ AT_ONCE = 24  # cases mostly wait, so there are far more of them than processors
 
 
 class Troupe:
-    """Plays jobs in the background until it is closed; `of` waits for the outcome of one."""
+    """Plays jobs in the background until it is closed."""
 
-    def __init__(self, jobs: Iterable[Job], at_once: int = AT_ONCE) -> None:
-        self._told: dict[str, Outcome] = {}
+    def __init__(self, jobs: Iterable[Job], at_once: int = AT_ONCE, folder: Path = FOLDER) -> None:
         self._stage = subprocess.Popen(
             [sys.executable, "-m", "tests.cases.stage"],
             cwd=REPOSITORY,
@@ -32,24 +32,17 @@ class Troupe:
             text=True,
         )
         assert self._stage.stdin is not None
-        self._stage.stdin.write(json.dumps({"jobs": [asdict(job) for job in jobs], "at_once": at_once}) + "\n")
+        order = {"jobs": [asdict(job) for job in jobs], "at_once": at_once, "folder": str(folder)}
+        self._stage.stdin.write(json.dumps(order) + "\n")
         self._stage.stdin.flush()
 
     def outcomes(self) -> Iterator[Outcome]:
         """Each job's, in the order in which they end."""
         assert self._stage.stdout is not None
-        for line in self._stage.stdout:
-            data = json.loads(line)
-            yield Outcome(**{**data, "runs": [Run(**run) for run in data.get("runs", [])]})
-
-    def of(self, case: str) -> Outcome:
-        """Waits for it if need be."""
-        if case not in self._told:
-            for outcome in self.outcomes():
-                self._told[outcome.case] = outcome
-                if outcome.case == case:
-                    break
-        return self._told.get(case) or Outcome(case, error="the stage ended before this case was played")
+        with self._stage.stdout as lines:
+            for line in lines:
+                data = json.loads(line)
+                yield Outcome(**{**data, "runs": [Run(**run) for run in data.get("runs", [])]})
 
     def __enter__(self) -> Self:
         return self
@@ -57,8 +50,12 @@ class Troupe:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._stage.stdin is not None
+        self.close()
         assert self._stage.stdout is not None
-        self._stage.stdin.close()
         self._stage.stdout.close()
+
+    def close(self) -> None:
+        """Ends what is still being played; whoever reads outcomes comes to their end."""
+        assert self._stage.stdin is not None
+        self._stage.stdin.close()
         self._stage.wait()
