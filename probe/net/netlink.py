@@ -23,7 +23,8 @@ NUD_INCOMPLETE, NUD_FAILED = 0x01, 0x20  # linux/neighbour.h
 NUD_VALID = 0xDE  # every state with a link address to use, whether it was confirmed lately or not (net/neighbour.h)
 ARPHRD_ETHER, ARPHRD_LOOPBACK = 1, 772  # linux/if_arp.h
 
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_VIA = 1, 4, 5, 7, 18
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_MULTIPATH, _RTA_VIA, _RTA_ENCAP = 1, 4, 5, 7, 9, 18, 22
+_RTN_UNICAST = 1
 _NDA_DST, _NDA_LLADDR = 1, 2
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_CARRIER = 1, 3, 4, 33
 _IFF_UP = 0x1
@@ -39,11 +40,12 @@ _AT_ONCE = 64  # requests in one datagram: their answers must fit our receive qu
 @dataclass(frozen=True, slots=True)
 class Route:
     """The way to one address. `source` is what the kernel would send from, `gateway` None where the address is on the
-    link itself, `interface` an index."""
+    link itself, `interface` an index. `plain`: a packet goes out there as it is, to one host, in no tunnel."""
 
     source: Address
     gateway: Address | None
     interface: int
+    plain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,40 @@ def _route(answer: Message, address: Address) -> Route | None:
     gateway = _address(found.get(_RTA_GATEWAY, b"")) or _address(found.get(_RTA_VIA, b"")[2:])
     if source is None or interface is None:
         return None
-    return Route(source, None if gateway == address else gateway, interface)
+    plain = answer.payload[7] == _RTN_UNICAST and not found.keys() & {_RTA_MULTIPATH, _RTA_ENCAP}
+    return Route(source, None if gateway == address else gateway, interface, plain)
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The destinations of one line of a routing table; `multipath`: the kernel picks one of several ways for each."""
+
+    first: int
+    last: int
+    version: int
+    multipath: bool
+
+
+def prefixes() -> Iterator[Prefix]:
+    """The destinations of all lines of all routing tables: between two bounds of theirs, every address goes one way.
+
+    Raises OSError.
+    """
+    with Netlink(socket.NETLINK_ROUTE) as kernel:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            yield from read_prefixes(kernel.dump(RTM_GETROUTE, _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)))
+
+
+def read_prefixes(found: Iterable[Message]) -> Iterator[Prefix]:
+    """What is readable of a dump."""
+    for message in found:
+        if message.kind == RTM_NEWROUTE and len(message.payload) >= _ROUTE.size:
+            version = 4 if message.payload[0] == socket.AF_INET else 6
+            bits = 32 if version == 4 else 128
+            values = attributes(message.payload, _ROUTE.size)
+            free = bits - min(bits, message.payload[1])
+            first = int.from_bytes(values.get(_RTA_DST, b"")[: bits // 8], "big") >> free << free
+            yield Prefix(first, first | (1 << free) - 1, version, _RTA_MULTIPATH in values)
 
 
 def neighbours() -> dict[tuple[int, Address], Neighbour]:

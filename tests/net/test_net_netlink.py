@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-import sys
 import textwrap
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from probe import lab as labs
 from probe.lab import Lab
+from tests.net.net_world import told
 
 pytestmark = pytest.mark.lab
-
-TOPOLOGY = """\
-version: 1
-name: ways
-networks:
-  wan: [198.18.0.0/24, "fd18::/64"]
-  dmz: [198.18.1.0/24, "fd18:1::/64"]
-hosts:
-  here:
-    links: {wan: [198.18.0.10, "fd18::10"]}
-    routes: {198.18.1.0/24: [198.18.0.1], "fd18:1::/64": ["fd18::1"]}
-  edge:
-    links: {wan: [198.18.0.1, "fd18::1"], dmz: [198.18.1.1, "fd18:1::1"]}
-    router: true
-  web:
-    links: {dmz: [198.18.1.10, "fd18:1::10"]}
-    routes: {198.18.0.0/24: [198.18.1.1], "fd18::/64": ["fd18:1::1"]}
-"""
 
 PREAMBLE = """\
 import errno, ipaddress, json, os, select, socket, sys
@@ -60,20 +38,8 @@ def touch(addresses):
 """
 
 
-@pytest.fixture(scope="module")
-def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    path = tmp_path_factory.mktemp("ways") / "ways.yaml"
-    path.write_text(TOPOLOGY)
-    with labs.up(labs.load(str(path)), owner="process") as lab:
-        yield lab
-
-
 def on(lab: Lab, script: str) -> Any:
-    """What `script` prints as JSON on the host `here`."""
-    root = Path(__file__).parents[2]
-    done = lab.run("here", [sys.executable, "-c", PREAMBLE + textwrap.dedent(script)], cwd=root, timeout=30)
-    assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
+    return told(lab, "here", PREAMBLE + textwrap.dedent(script))
 
 
 def test_routes(ways: Lab) -> None:

@@ -1,0 +1,79 @@
+"""Which wire carries a scan: the plain one unless the rate asks for more and this machine allows it.
+
+Every wire gives the same verdicts; they differ in speed, and in what they need. What was wanted and cannot be had is
+said in a warning, and the next best is taken, so that no scan fails for being in a hurry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from probe.errors import WireError
+from probe.net.wire import Wire
+
+FAST = 50_000  # packets a second, about what the plain wire's receiver keeps up with
+NAMES = ("raw", "packet")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An open wire, and what must be said about it."""
+
+    wire: Wire
+    warnings: tuple[str, ...] = ()
+
+
+def choose(rate: float, wanted: str, port: int) -> Choice:
+    """A wire for `rate` packets a second from source port `port`. `wanted` is `auto`, or one of NAMES to be taken
+    whatever the rate. Raises WireError where there is none, or not the one that was named."""
+    if wanted != "auto":
+        wire = open_wire(wanted, port)
+        why = hindrance(wire)
+        return Choice(wire, (f"the {wanted} wire sends by raw sockets now: {why}",) if why else ())
+    warnings = []
+    for name in _fast_ones(rate):
+        try:
+            wire = open_wire(name, port)
+        except WireError as error:
+            warnings.append(f"no {name} wire for {rate:,.0f} packets a second: {error}")
+            continue
+        why = hindrance(wire)
+        if not why:
+            return Choice(wire, tuple(warnings))
+        wire.close()
+        warnings.append(f"no {name} wire for {rate:,.0f} packets a second: {why}")
+    return Choice(open_wire("raw", port), tuple(warnings))
+
+
+def _fast_ones(rate: float) -> tuple[str, ...]:
+    """The wires that such a rate asks for, best first."""
+    return ("packet",) if rate >= FAST else ()
+
+
+def open_wire(name: str, port: int) -> Wire:
+    """One of NAMES, for the answers to source port `port`. Raises WireError where it cannot be had."""
+    if name == "raw":
+        from probe.net.raw import open_wire as open_raw
+
+        return open_raw(port)
+    try:
+        return _open(name, port)
+    except PermissionError as error:
+        raise WireError(
+            f"the {name} wire needs the rights to administer the network: run as root, or with the capabilities "
+            "CAP_NET_RAW and CAP_NET_ADMIN"
+        ) from error
+    except OSError as error:
+        raise WireError(f"this machine gives no {name} wire: {error.strerror}") from error
+
+
+def _open(name: str, port: int) -> Wire:
+    from probe.net.packet import PacketWire
+
+    return {"packet": PacketWire}[name](port)
+
+
+def hindrance(wire: Wire) -> str | None:
+    """What keeps a fast wire from sending in its own way at present."""
+    why: str | None = getattr(wire, "why_not", None)
+    return why
