@@ -7,7 +7,9 @@ can bend here is only which rows are left out; no field is read beyond the lengt
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +18,7 @@ import numpy.typing as npt
 from probe.core import extensions
 from probe.core.columns import I64, Bools, Bytes, Halves, View, fold, is_mapped, sum_between, sum_halves
 from probe.core.options import ipv4_options_pass, tcp_options
+from probe.core.usual import usual
 
 TCP, ICMP, ICMPV6 = 6, 1, 58
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
@@ -85,19 +88,45 @@ class Parsed:
     malformed: int
 
 
+_Numbered = tuple[I64, TcpReplies]  # and their lines in the batch
+
+
 def parse(batch: Batch) -> Parsed:
-    """Columns of everything in `batch` that is well formed; broken TCP counted."""
-    rows = _padded(batch.rows)
+    """Columns of everything in `batch` that is well formed, IPv4 first; broken TCP counted."""
+    short = {family: usual(batch.rows, batch.lengths, batch.intact, family) for family in (4, 6)}
+    left = np.ones(len(batch), np.bool_)
+    for lines, _ in short.values():
+        left[lines] = False
+    replies = {family: (lines, TcpReplies(**columns)) for family, (lines, columns) in short.items()}
+    if left.any():
+        return _parse_rest(batch, np.flatnonzero(left), replies)
+    tcp: TcpReplies = _joined([columns for _, columns in replies.values()])
+    return Parsed(tcp, _no_errors(), 0)
+
+
+def _parse_rest(batch: Batch, rest: I64, replies: dict[int, _Numbered]) -> Parsed:
+    """The lines `rest` by the long way, joined with the `replies` of each family that went the short one."""
+    rows = _padded(batch.rows[rest])
     version = rows[:, 0] >> 4
-    families = [
-        read(rows[lines], batch.lengths[lines], batch.intact[lines])
-        for read, lines in ((_ipv4, np.flatnonzero(version == 4)), (_ipv6, np.flatnonzero(version == 6)))
-        if lines.size or read is _ipv4  # reading no packets takes as long as reading some
-    ]
-    tcp: TcpReplies = _joined([_tcp(packets) for packets in families])
-    icmp: IcmpErrors = _joined([_icmp(packets) for packets in families])
-    claims_tcp = sum(int((packets.protocol == TCP).sum()) for packets in families)
-    return Parsed(tcp, icmp, claims_tcp - len(tcp.ack))
+    tcp, icmp, claims_tcp = [], [], 0
+    for family, read in ((4, _ipv4), (6, _ipv6)):
+        lines = np.flatnonzero(version == family)
+        packets = read(rest[lines], rows[lines], batch.lengths[rest[lines]], batch.intact[rest[lines]])
+        tcp.append(_in_order(replies[family], _tcp(packets)))
+        icmp.append(_icmp(packets))
+        claims_tcp += int((packets.protocol == TCP).sum()) + len(replies[family][0])
+    both: TcpReplies = _joined(tcp)
+    errors: IcmpErrors = _joined(icmp)
+    return Parsed(both, errors, claims_tcp - len(both.ack))
+
+
+def _in_order(short: _Numbered, long: _Numbered) -> TcpReplies:
+    """Both ways' replies by the order in which they came: which of two answers was first must not get lost."""
+    if not long[0].size:
+        return short[1]
+    order = np.argsort(np.concatenate([short[0], long[0]]))
+    both: TcpReplies = _joined([short[1], long[1]])
+    return _mapped(both, lambda column: column[order])
 
 
 def _padded(rows: Bytes) -> Bytes:
@@ -112,10 +141,12 @@ def _padded(rows: Bytes) -> Bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Packets:
-    """Packets of one family. `header` and `total` are lengths in bytes, right where `sound` says that the kernel would
-    take the packet as far as its transport header; `protocol` is what the packet claims, sound or not."""
+    """Packets of one family. `lines` count in the batch. `header` and `total` are lengths in bytes, right where `sound`
+    says that the kernel would take the packet as far as its transport header; `protocol` is what the packet claims,
+    sound or not."""
 
     family: int
+    lines: I64
     rows: Bytes
     header: I64
     total: I64
@@ -130,7 +161,7 @@ class _Packets:
         return _Packets(self.family, *(column[chosen] for column in columns))
 
 
-def _ipv4(rows: Bytes, lengths: I64, intact: Bools) -> _Packets:
+def _ipv4(lines: I64, rows: Bytes, lengths: I64, intact: Bools) -> _Packets:
     view = View(rows)
     header, total = ((rows[:, 0] & 15) * 4).astype(np.int64), view.u16(2).astype(np.int64)
     # A fragment's checksum cannot be checked alone (`core.fragments` joins them); the bits are MF and the offset.
@@ -138,10 +169,10 @@ def _ipv4(rows: Bytes, lengths: I64, intact: Bools) -> _Packets:
     sound = (header >= 20) & unbroken & (fold(sum_between(rows, np.zeros_like(header), header)) == 0)
     sound &= (total <= lengths) & (total >= header + 8)
     sound[sound] = ipv4_options_pass(rows[sound], np.full(int(sound.sum()), 20), header[sound])
-    return _Packets(4, rows, header, total, rows[:, 9], rows[:, 8], rows[:, 1], intact, sound)
+    return _Packets(4, lines, rows, header, total, rows[:, 9], rows[:, 8], rows[:, 1], intact, sound)
 
 
-def _ipv6(rows: Bytes, lengths: I64, intact: Bools) -> _Packets:
+def _ipv6(lines: I64, rows: Bytes, lengths: I64, intact: Bools) -> _Packets:
     view = View(rows)
     total = view.u16(4).astype(np.int64) + 40
     traffic_class = (view.u16(0) >> np.uint64(4) & np.uint64(0xFF)).astype(np.uint8)
@@ -149,7 +180,7 @@ def _ipv6(rows: Bytes, lengths: I64, intact: Bools) -> _Packets:
     sound = chain.good & (total <= lengths) & (total >= chain.header + 8)
     # On the wire a mapped address is somebody who wants to be taken for IPv4 (net/ipv6/ip6_input.c, ip6_rcv_core).
     sound &= ~is_mapped(view.addresses(6, 0)[0])
-    return _Packets(6, rows, chain.header, total, chain.protocol, rows[:, 7], traffic_class, intact, sound)
+    return _Packets(6, lines, rows, chain.header, total, chain.protocol, rows[:, 7], traffic_class, intact, sound)
 
 
 def _undamaged(packets: _Packets, pseudo_header: bool) -> Bools:
@@ -163,7 +194,7 @@ def _undamaged(packets: _Packets, pseudo_header: bool) -> Bools:
     return right
 
 
-def _tcp(packets: _Packets) -> TcpReplies:
+def _tcp(packets: _Packets) -> _Numbered:
     packets = packets.where(packets.sound & (packets.protocol == TCP) & (packets.total - packets.header >= 20))
     packets = packets.where(_undamaged(packets, pseudo_header=True))
     offset = (View(packets.rows).u8(packets.header + 12) >> np.uint64(4)).astype(np.int64) * 4
@@ -175,7 +206,7 @@ def _tcp(packets: _Packets) -> TcpReplies:
     if options.refused.any():
         return _tcp(packets.where(~options.refused))
     source, destination = view.addresses(packets.family, 0)
-    return TcpReplies(
+    return packets.lines, TcpReplies(
         source=source,
         destination=destination,
         sport=view.u16(header).astype(np.uint16),
@@ -227,6 +258,21 @@ def _quoted(packets: _Packets, tcp: I64) -> IcmpErrors:
 
 
 _Columns = TypeVar("_Columns", TcpReplies, IcmpErrors)
+
+
+@cache
+def _no_errors() -> IcmpErrors:
+    nothing = np.zeros(0, np.int64)
+    return _icmp(_ipv4(nothing, np.zeros((0, 160), np.uint8), nothing, np.zeros(0, np.bool_)))
+
+
+def _mapped(columns: _Columns, change: Callable[[Any], Any]) -> _Columns:
+    """The same columns, each changed; of an address, both halves."""
+    changed: dict[str, Any] = {}
+    for column in fields(columns):
+        value = getattr(columns, column.name)
+        changed[column.name] = tuple(map(change, value)) if isinstance(value, tuple) else change(value)
+    return type(columns)(**changed)
 
 
 def _joined(parts: list[_Columns]) -> _Columns:
