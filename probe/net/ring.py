@@ -28,6 +28,7 @@ FRAMES = 1 << 16  # an eighth of a second at half a million answers a second
 _BLOCK = 1 << 16
 _PAYLOAD = 80  # where the IP header begins: TPACKET2_HDRLEN aligned, and 16 (net/packet/af_packet.c, tpacket_rcv)
 MOST_PACKETS = 4096  # a batch: bounds memory and the time away from sending
+LONG = FRAME - _PAYLOAD
 SHORT = 80  # bytes: every TCP answer without data; the few that are longer do not widen the rest of their batch
 
 _FRAME = np.dtype(
@@ -81,17 +82,15 @@ class Ring:
         return batches[0]
 
     def _take(self, frames: npt.NDArray[np.void], data: Bytes) -> list[Batch]:
-        """Copies of the packets, short ones apart from long ones; then the frames are the kernel's again."""
+        """Copies of the packets; then the frames are the kernel's again."""
         lengths = frames["captured"].astype(np.int64)
         intact = frames["status"] & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID) != 0
-        batches = []
-        for chosen, width in ((lengths <= SHORT, SHORT), (lengths > SHORT, FRAME - _PAYLOAD)):
-            if chosen.any():
-                rows = data[:, _PAYLOAD : _PAYLOAD + width]
-                rows = rows.copy() if chosen.all() else rows[chosen]
-                batches.append(Batch(_blanked(rows, lengths[chosen]), lengths[chosen], intact[chosen]))
+        found = [
+            Batch(blanked(data[chosen, _PAYLOAD : _PAYLOAD + width], lengths[chosen]), lengths[chosen], intact[chosen])
+            for chosen, width in by_length(lengths)
+        ]
         frames["status"] = 0  # TP_STATUS_KERNEL
-        return batches
+        return found
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -108,7 +107,13 @@ class Ring:
         self._socket.close()
 
 
-def _blanked(rows: Bytes, lengths: I64) -> Bytes:
+def by_length(lengths: I64) -> list[tuple[I64, int]]:
+    """Short packets apart from long ones: (lines, bytes to keep of each). Longer ones than that are cut."""
+    parts = ((np.flatnonzero(lengths <= SHORT), SHORT), (np.flatnonzero(lengths > SHORT), LONG))
+    return [(lines, width) for lines, width in parts if lines.size]
+
+
+def blanked(rows: Bytes, lengths: I64) -> Bytes:
     """The rows with zeros beyond each packet's end, where an earlier packet may have left its own."""
     for length in np.flatnonzero(np.bincount(lengths)).tolist():
         rows[lengths == length, length:] = 0

@@ -12,7 +12,12 @@ from probe.errors import WireError
 from probe.net.wire import Wire
 
 FAST = 50_000  # packets a second, about what the plain wire's receiver keeps up with
-NAMES = ("raw", "packet")
+FASTEST = 1_000_000  # what the packet wire's transmit falls short of
+NAMES = ("raw", "packet", "xdp")
+_NEEDS = {
+    "packet": "it needs the rights to administer the network: run as root, or with CAP_NET_RAW and CAP_NET_ADMIN",
+    "xdp": "it needs to load a BPF program: run as root, outside of any container that withholds CAP_BPF",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +40,19 @@ def choose(rate: float, wanted: str, port: int) -> Choice:
         try:
             wire = open_wire(name, port)
         except WireError as error:
-            warnings.append(f"no {name} wire for {rate:,.0f} packets a second: {error}")
+            warnings.append(f"{rate:,.0f} packets a second, but {error}")
             continue
         why = hindrance(wire)
         if not why:
             return Choice(wire, tuple(warnings))
         wire.close()
-        warnings.append(f"no {name} wire for {rate:,.0f} packets a second: {why}")
+        warnings.append(f"{rate:,.0f} packets a second, but no {name} wire: {why}")
     return Choice(open_wire("raw", port), tuple(warnings))
 
 
 def _fast_ones(rate: float) -> tuple[str, ...]:
     """The wires that such a rate asks for, best first."""
-    return ("packet",) if rate >= FAST else ()
+    return ("xdp", "packet") if rate >= FASTEST else ("packet",) if rate >= FAST else ()
 
 
 def open_wire(name: str, port: int) -> Wire:
@@ -59,18 +64,19 @@ def open_wire(name: str, port: int) -> Wire:
     try:
         return _open(name, port)
     except PermissionError as error:
-        raise WireError(
-            f"the {name} wire needs the rights to administer the network: run as root, or with the capabilities "
-            "CAP_NET_RAW and CAP_NET_ADMIN"
-        ) from error
+        raise WireError(f"no {name} wire: {_NEEDS[name]}") from error
     except OSError as error:
-        raise WireError(f"this machine gives no {name} wire: {error.strerror}") from error
+        raise WireError(f"no {name} wire: {error.strerror}") from error
 
 
 def _open(name: str, port: int) -> Wire:
-    from probe.net.packet import PacketWire
+    if name == "packet":
+        from probe.net.packet import PacketWire
 
-    return {"packet": PacketWire}[name](port)
+        return PacketWire(port)
+    from probe.net.xdp import XdpWire
+
+    return XdpWire(port)
 
 
 def hindrance(wire: Wire) -> str | None:

@@ -1,0 +1,209 @@
+"""The fastest wire: frames to and resets from an AF_XDP socket, all other answers from the ring.
+
+Which packets may leave as frames is decided as on the packet wire. An interface that cannot have a socket or a program
+of ours sends by a packet socket instead, and its answers all come from the ring.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from probe.core.columns import I64, Bools, Bytes, fold, sum_words
+from probe.core.replies import Batch
+from probe.net.devices import Devices
+from probe.net.ebpf import MOST_QUEUES, Program
+from probe.net.hops import HEADER
+from probe.net.ring import MOST_PACKETS, Ring, blanked, by_length
+from probe.net.ways import Ways
+from probe.net.wire import Sent
+from probe.net.xsk import SENDING, Received, Xsk
+
+RECEIVING = 16384  # frames under way to us; a sixtieth of a second at a million a second
+
+
+class XdpWire:
+    """See `probe.net.wire.Wire`. Raises OSError: EPERM without all of root's rights, in a container too."""
+
+    name = "xdp"
+
+    def __init__(self, port: int) -> None:
+        self._poll = select.epoll()
+        self._frames = XdpDevices(port, self._poll)
+        self._waiting: list[Batch] = []
+        try:
+            self._ways = Ways(self._frames)
+        except BaseException:
+            self._frames.close()
+            raise
+        try:
+            self._ring = Ring(port)
+        except BaseException:
+            self._ways.close()
+            raise
+        self._poll.register(self._ring.fileno(), select.EPOLLIN)
+
+    def send(self, rows: npt.NDArray[np.void]) -> Sent:
+        return self._ways.send(rows)
+
+    def receive(self) -> Batch | None:
+        if not self._waiting:
+            self._waiting = self._frames.receive()
+        return self._waiting.pop() if self._waiting else self._ring.receive()
+
+    def fileno(self) -> int:
+        return self._poll.fileno()
+
+    def drops(self) -> int:
+        return self._ring.drops() + self._frames.drops()
+
+    @property
+    def why_not(self) -> str | None:
+        """Why frames are not used at present, if they are not."""
+        return self._ways.say.why
+
+    def close(self) -> None:
+        self._ways.close()
+        self._ring.close()
+        self._poll.close()
+
+
+class XdpDevices:
+    """Frames to devices by AF_XDP sockets; see `probe.net.ways.FrameSender`. Raises OSError: EPERM as above."""
+
+    most = SENDING // 2
+
+    def __init__(self, port: int, poll: select.epoll) -> None:
+        Program(port).close()  # may we?
+        self._port, self._poll = port, poll
+        self._ports: dict[int, _Port | None] = {}
+        self._others = Devices()
+
+    def send(self, interface: int, headers: Bytes, rows: npt.NDArray[np.void]) -> dict[int, I64]:
+        """See `probe.net.devices.Devices`."""
+        if interface not in self._ports:
+            self._ports[interface] = self._open(interface)
+        port = self._ports[interface]
+        return port.send(headers, rows) if port else self._in_parts(interface, headers, rows)
+
+    def _open(self, interface: int) -> _Port | None:
+        try:
+            port = _Port(self._port, interface)
+        except OSError:
+            return None
+        for sock in port.sockets:
+            self._poll.register(sock.socket.fileno(), select.EPOLLIN)
+        return port
+
+    def _in_parts(self, interface: int, headers: Bytes, rows: npt.NDArray[np.void]) -> dict[int, I64]:
+        failed: dict[int, list[I64]] = {}
+        for at in range(0, len(rows), self._others.most):
+            part = slice(at, at + self._others.most)
+            own = headers if headers.ndim == 1 else headers[part]
+            for code, lines in self._others.send(interface, own, rows[part]).items():
+                failed.setdefault(code, []).append(lines + at)
+        return {code: np.concatenate(lines) for code, lines in failed.items()}
+
+    def receive(self) -> list[Batch]:
+        """What has come in since, at most MOST_PACKETS of each interface."""
+        return [batch for port in self._ports.values() if port for batch in port.receive()]
+
+    def drops(self) -> int:
+        return sum(port.drops() for port in self._ports.values() if port)
+
+    def close(self) -> None:
+        """Twice is once."""
+        for port in self._ports.values():
+            if port:
+                port.close()
+        self._ports = {}
+        self._others.close()
+
+
+class _Port:
+    """An interface with sockets and a program of ours. Raises OSError."""
+
+    def __init__(self, port: int, interface: int) -> None:
+        self._sources: dict[int, Any] = {}  # of each family, by its number of dimensions: what was seen last
+        self.sockets: list[Xsk] = []
+        self._program = Program(port)
+        try:
+            self._open(interface)
+            self._program.attach(interface)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, interface: int) -> None:
+        """A socket for each receive queue: what comes by a queue without one, the kernel and so the ring gets."""
+        for queue in range(MOST_QUEUES):
+            try:
+                sock = Xsk(interface, queue, RECEIVING if queue == 0 else RECEIVING // MOST_QUEUES)
+            except OSError as error:
+                if queue and error.errno == errno.EINVAL:  # it has no more queues
+                    return
+                raise
+            self.sockets.append(sock)
+            self._program.deliver(queue, sock.socket)
+
+    def send(self, headers: Bytes, rows: npt.NDArray[np.void]) -> dict[int, I64]:
+        self._own(rows["source"])
+        return self.sockets[0].send(headers, rows)
+
+    def _own(self, sources: npt.NDArray[np.generic]) -> None:
+        """Have the program take resets to these addresses."""
+        known = self._sources.get(sources.ndim)
+        if known is None or not (sources == known).all():
+            for source in np.unique(sources, axis=0):
+                number = np.array(source, ">u4" if sources.ndim == 1 else ">u8").tobytes()
+                self._program.own(number if len(number) == 16 else _MAPPED_PREFIX + number)
+            self._sources[sources.ndim] = sources[0]
+
+    def receive(self) -> list[Batch]:
+        return [batch for sock in self.sockets for batch in _received(sock)]
+
+    def drops(self) -> int:
+        return sum(sock.drops() for sock in self.sockets)
+
+    def close(self) -> None:
+        self._program.close()
+        for sock in self.sockets:
+            sock.close()
+
+
+def _received(sock: Xsk) -> list[Batch]:
+    """Frames begin at one and the same byte of their chunks, nearly always."""
+    received = sock.received(MOST_PACKETS)
+    found = [batch for start in np.unique(received.start).tolist() for batch in _at(start, sock.chunks, received)]
+    sock.done(received)
+    return found
+
+
+def _at(start: int, data: Bytes, received: Received) -> list[Batch]:
+    here = received.start == start
+    chunks, lengths = received.chunk[here], received.length[here] - HEADER
+    found = []
+    for lines, width in by_length(lengths):
+        some = np.minimum(lengths[lines], width)
+        rows = blanked(data[chunks[lines], start + HEADER : start + HEADER + width], some)
+        found.append(Batch(rows, some, unfinished(rows, some)))
+    return found
+
+
+_MAPPED_PREFIX = bytes(10) + b"\xff\xff"
+
+
+def unfinished(rows: Bytes, lengths: I64) -> Bools:
+    """Whether a packet's TCP checksum was left to hardware that a virtual link does not have: the field then holds the
+    sum of the pseudo-header alone (CHECKSUM_PARTIAL, include/linux/skbuff.h). Rows of TCP without IP options."""
+    four = rows[:, 0] >> 4 == 4
+    size, at = np.where(four, lengths - 20, lengths - 40), np.where(four, 36, 56)
+    addresses = np.where(four, sum_words(rows[:, 12:20]), sum_words(rows[:, 8:40]))
+    pseudo = ~fold(addresses + (size + 6).astype(np.uint64))
+    here = np.arange(len(rows))
+    left: Bools = pseudo == (rows[here, at].astype(np.uint16) << 8 | rows[here, at + 1])
+    return left
