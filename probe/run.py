@@ -40,7 +40,7 @@ class Job:
 
     profile: Profile
     resolution: Resolution
-    wire: Literal["auto", "raw", "connect"] = "auto"
+    wire: Literal["auto", "raw", "packet", "xdp", "connect"] = "auto"
     strict: bool = False
 
     @property
@@ -67,7 +67,7 @@ class _Stop:
 
 def run(job: Job, reports: Reports, progress: Progress) -> int:
     """Scan, judge, report; returns the exit code. Raises WireError before anything is sent."""
-    scanner, warnings = open_scanner(job.wire)
+    scanner, warnings = open_scanner(job.wire, job.profile.scan.rate)
     if job.profile.scan.locate and scanner.name == "connect":
         warnings += ("dropped ports are not located: that needs raw sockets",)
     for warning in warnings:
@@ -78,14 +78,15 @@ def run(job: Job, reports: Reports, progress: Progress) -> int:
         scanner.close()
 
 
-def open_scanner(wire: str) -> tuple[Scanner, tuple[str, ...]]:
+def open_scanner(wire: str, rate: float) -> tuple[Scanner, tuple[str, ...]]:
     """The best scanner that this user may use, and what must be said about the choice."""
     if wire == "connect":
         return ConnectScan(), ()
     try:
-        return SynScan(), ()
+        scanner = SynScan(rate, wire)
+        return scanner, scanner.warnings
     except WireError as error:
-        if wire == "raw":
+        if wire != "auto":
             raise
         return ConnectScan(), (f"{error}. Falling back to a connect scan: it sees no TTLs and no senders of ICMP.",)
 

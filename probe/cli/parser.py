@@ -90,7 +90,10 @@ def _output_options(parser: Parser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FORMAT:PATH", action="append", default=[], help="jsonl, csv, junit, table; PATH `-`"
     )
-    parser.add_argument("--wire", choices=("auto", "raw", "connect"), default="auto", help="how packets are sent")
+    wires = ("auto", "raw", "packet", "xdp", "connect")
+    parser.add_argument(
+        "--wire", choices=wires, default="auto", help="how packets are sent (default auto: by the rate)"
+    )
     parser.add_argument("--no-progress", action="store_true", help="no progress line")
 
 

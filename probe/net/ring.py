@@ -49,7 +49,6 @@ class Ring:
             socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, socket.htons(ETH_P_ALL)
         )
         self._head, self._drops = 0, 0
-        self._waiting: list[Batch] = []
         try:
             attach(self._socket, answers_to(port))
             self._lay_out(frames)  # throws away what was queued before the filter was there (packet_set_ring)
@@ -67,19 +66,21 @@ class Ring:
         self._frames: npt.NDArray[np.void] = np.frombuffer(memory, _FRAME)
         self._bytes: Bytes = np.frombuffer(memory, np.uint8).reshape(frames, FRAME)
 
-    def receive(self) -> Batch | None:
-        """What has come in since, at most MOST_PACKETS; None where nothing has."""
-        if self._waiting:
-            return self._waiting.pop()
+    def take(self) -> list[Batch]:
+        """What has come in since, at most MOST_PACKETS."""
         frames = self._frames[self._head : self._head + MOST_PACKETS]
         ready = frames["status"] & TP_STATUS_USER != 0
         count = len(ready) if ready.all() else int(ready.argmin())
         if not count:
-            return None
+            return []
         batches = self._take(frames[:count], self._bytes[self._head : self._head + count])
         self._head = (self._head + count) % len(self._frames)
-        self._waiting = batches[1:]
-        return batches[0]
+        return batches
+
+    def crowded(self) -> bool:
+        """Whether a quarter of the room is taken."""
+        ahead = (self._head + len(self._frames) // 4) % len(self._frames)
+        return bool(self._frames["status"][ahead] & TP_STATUS_USER)
 
     def _take(self, frames: npt.NDArray[np.void], data: Bytes) -> list[Batch]:
         """Copies of the packets; then the frames are the kernel's again."""

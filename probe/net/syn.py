@@ -14,26 +14,26 @@ from probe.net.craft import syn_templates
 from probe.net.locating import locate
 from probe.net.orders import Orders
 from probe.net.pump import pump
-from probe.net.raw import open_wire
 from probe.net.routes import ReservedPort, local_side
 from probe.net.wire import Scoped
+from probe.net.wires import choose
 
 # Where servers usually are, so that a host shows early which answers it gives.
 LIKELY_OPEN = (80, 443, 22, 25, 53, 8080, 445, 3389, 21, 23, 110, 143, 3306, 5432, 8443, 993)
 
 
 class SynScan:
-    """Opened before anything is sent, so that a missing right is known early. Raises WireError."""
+    """Opened before anything is sent, so that a missing right is known early. `warnings` say what was asked for
+    and could not be had. Raises WireError."""
 
-    name = "raw"
-
-    def __init__(self) -> None:
+    def __init__(self, rate: float, wire: str) -> None:
         self._port = ReservedPort()
         try:
-            self._raw = open_wire(self._port.number)
+            choice = choose(rate, wire, self._port.number)
         except BaseException:
             self._port.close()
             raise
+        self._raw, self.name, self.warnings = choice.wire, choice.wire.name, choice.warnings
 
     def close(self) -> None:
         self._raw.close()

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from probe.core.columns import I64, Bytes
 from probe.model import Address
 from probe.net.hops import KERNEL, UNRESOLVED, Hops, Tables, keys_of
-from probe.net.ipsend import IpSender
+from probe.net.ipsend import IpSender, joined
 from probe.net.netlink import neighbours
 from probe.net.rules import Say, Watch, local_say
 from probe.net.wire import Sent
@@ -29,6 +29,7 @@ FRESH = 1.0  # seconds until the neighbours are read again, and the kernel gets 
 CALM = 0.05  # seconds between two looks at everything, however often something changes
 WAIT, STEP = 0.005, 0.0003  # seconds that a batch waits for a link address; on a LAN an answer takes one step
 REST = 0.1  # seconds before waiting again where it was in vain
+PART = 4096  # packets
 _SETTLED = -9  # a lane for packets that have left, or will not
 
 
@@ -45,8 +46,11 @@ class FrameSender(Protocol):
 class Ways:
     """Sends rows. Raises OSError where the right to look at the local rules, or to raw sockets, is missing."""
 
-    def __init__(self, frames: FrameSender, clock: Callable[[], float] = time.monotonic) -> None:
-        self._frames, self._clock = frames, clock
+    def __init__(
+        self, frames: FrameSender, between: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`between` is called after every PART packets, so that answers need not wait for the end of a long batch."""
+        self._frames, self._between, self._clock = frames, between, clock
         self._watch = Watch()
         try:
             self._ip = IpSender()
@@ -62,6 +66,13 @@ class Ways:
 
     def send(self, rows: npt.NDArray[np.void]) -> Sent:
         """Send the packets of one family. EAGAIN: the next hop's link address is still being looked for."""
+        parts = []
+        for at in range(0, len(rows), PART):
+            parts.append(self._send(rows[at : at + PART]).failed)
+            self._between()
+        return joined(parts, PART)
+
+    def _send(self, rows: npt.NDArray[np.void]) -> Sent:
         try:
             self._look()
             if self._changed or self.say.why:
@@ -71,7 +82,7 @@ class Ways:
             self._by_kernel(batch, batch.on(KERNEL))
             self._by_frame(batch)
             return batch.sent()
-        except OSError:  # the kernel's tables cannot be read just now; nothing was sent yet
+        except OSError:  # the kernel's tables cannot be read just now; what has left leaves twice, as a SYN may
             return self._ip.send(rows)
 
     def _sort(self, batch: _Batch) -> None:

@@ -70,13 +70,9 @@ def open_wire(name: str, port: int) -> Wire:
 
 
 def _open(name: str, port: int) -> Wire:
-    if name == "packet":
-        from probe.net.packet import PacketWire
+    from probe.net.fast import packet_wire, xdp_wire
 
-        return PacketWire(port)
-    from probe.net.xdp import XdpWire
-
-    return XdpWire(port)
+    return packet_wire(port) if name == "packet" else xdp_wire(port)
 
 
 def hindrance(wire: Wire) -> str | None:

@@ -1,7 +1,6 @@
-"""The fastest wire: frames to and resets from an AF_XDP socket, all other answers from the ring.
+"""Frames to devices by AF_XDP sockets, and resets from them; all other answers are left to the kernel, and to a ring.
 
-Which packets may leave as frames is decided as on the packet wire. An interface that cannot have a socket or a program
-of ours sends by a packet socket instead, and its answers all come from the ring.
+An interface that cannot have a socket or a program of ours sends by a packet socket instead.
 """
 
 from __future__ import annotations
@@ -18,62 +17,17 @@ from probe.core.replies import Batch
 from probe.net.devices import Devices
 from probe.net.ebpf import MOST_QUEUES, Program
 from probe.net.hops import HEADER
-from probe.net.ring import MOST_PACKETS, Ring, blanked, by_length
-from probe.net.ways import Ways
-from probe.net.wire import Sent
+from probe.net.ring import MOST_PACKETS, blanked, by_length
 from probe.net.xsk import SENDING, Received, Xsk
 
 RECEIVING = 16384  # frames under way to us; a sixtieth of a second at a million a second
 
 
-class XdpWire:
-    """See `probe.net.wire.Wire`. Raises OSError: EPERM without all of root's rights, in a container too."""
-
-    name = "xdp"
-
-    def __init__(self, port: int) -> None:
-        self._poll = select.epoll()
-        self._frames = XdpDevices(port, self._poll)
-        self._waiting: list[Batch] = []
-        try:
-            self._ways = Ways(self._frames)
-        except BaseException:
-            self._frames.close()
-            raise
-        try:
-            self._ring = Ring(port)
-        except BaseException:
-            self._ways.close()
-            raise
-        self._poll.register(self._ring.fileno(), select.EPOLLIN)
-
-    def send(self, rows: npt.NDArray[np.void]) -> Sent:
-        return self._ways.send(rows)
-
-    def receive(self) -> Batch | None:
-        if not self._waiting:
-            self._waiting = self._frames.receive()
-        return self._waiting.pop() if self._waiting else self._ring.receive()
-
-    def fileno(self) -> int:
-        return self._poll.fileno()
-
-    def drops(self) -> int:
-        return self._ring.drops() + self._frames.drops()
-
-    @property
-    def why_not(self) -> str | None:
-        """Why frames are not used at present, if they are not."""
-        return self._ways.say.why
-
-    def close(self) -> None:
-        self._ways.close()
-        self._ring.close()
-        self._poll.close()
-
-
 class XdpDevices:
-    """Frames to devices by AF_XDP sockets; see `probe.net.ways.FrameSender`. Raises OSError: EPERM as above."""
+    """See `probe.net.ways.FrameSender` and `probe.net.fast.Source`. `poll` becomes readable when `take` has something.
+
+    Raises OSError: EPERM without all of root's rights, in a container too.
+    """
 
     most = SENDING // 2
 
@@ -108,12 +62,20 @@ class XdpDevices:
                 failed.setdefault(code, []).append(lines + at)
         return {code: np.concatenate(lines) for code, lines in failed.items()}
 
-    def receive(self) -> list[Batch]:
-        """What has come in since, at most MOST_PACKETS of each interface."""
-        return [batch for port in self._ports.values() if port for batch in port.receive()]
+    def take(self) -> list[Batch]:
+        """What has come in since, at most MOST_PACKETS of each queue."""
+        return [batch for sock in self._sockets() for batch in _received(sock)]
+
+    def crowded(self) -> bool:
+        """Whether a quarter of the room of any queue is taken."""
+        return any(sock.crowded() for sock in self._sockets())
 
     def drops(self) -> int:
-        return sum(port.drops() for port in self._ports.values() if port)
+        """Frames for us that found no room, so far."""
+        return sum(sock.drops() for sock in self._sockets())
+
+    def _sockets(self) -> list[Xsk]:
+        return [sock for port in self._ports.values() if port for sock in port.sockets]
 
     def close(self) -> None:
         """Twice is once."""
@@ -122,6 +84,7 @@ class XdpDevices:
                 port.close()
         self._ports = {}
         self._others.close()
+        self._poll.close()
 
 
 class _Port:
@@ -162,12 +125,6 @@ class _Port:
                 number = np.array(source, ">u4" if sources.ndim == 1 else ">u8").tobytes()
                 self._program.own(number if len(number) == 16 else _MAPPED_PREFIX + number)
             self._sources[sources.ndim] = sources[0]
-
-    def receive(self) -> list[Batch]:
-        return [batch for sock in self.sockets for batch in _received(sock)]
-
-    def drops(self) -> int:
-        return sum(sock.drops() for sock in self.sockets)
 
     def close(self) -> None:
         self._program.close()

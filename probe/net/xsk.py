@@ -179,6 +179,10 @@ class Xsk:
         address = entries["address"].astype(np.int64)
         return Received(address // CHUNK, address % CHUNK, entries["length"].astype(np.int64))
 
+    def crowded(self) -> bool:
+        """Whether a quarter of the room is taken."""
+        return self._rx.filled() > self._receiving // 4
+
     def done(self, received: Received) -> None:
         """The chunks are the kernel's again."""
         self._give_back(received.chunk)
