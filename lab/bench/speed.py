@@ -8,6 +8,7 @@ As root, or as an ordinary user without the AF_XDP wire. Peers are unpacked by `
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import sys
 import tempfile
@@ -22,10 +23,12 @@ from probe.lab import Lab
 
 COLUMNS = ("scanner", "seconds", "probes/s", "sent/s", "CPU s", "µs/probe", "MB", "found", "missed", "false", "× probe")
 
+DECIDED = re.compile(r'"state":"(?:open|closed)"|^(?:open|closed) ', re.MULTILINE)  # a line of probe's or masscan's
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run and what it found."""
+    """One run and what it found: open ports, and in the job of answers all that were decided by one."""
 
     run: Run
     found: int
@@ -86,9 +89,12 @@ def _race(lab: Lab, job: Job, contender: Contender, gateway: str, folder: Path) 
     if done.failed:
         print(f"{job.name}: {contender.name} {done.failed}", flush=True)
         return None
-    found = contender.read(output.read_text(errors="replace").splitlines()) if output.exists() else frozenset()
-    judged = job.open if job.name not in ("sink", "answers") else found
-    return Result(done, len(found & judged), len(judged - found), len(found - judged))
+    text = output.read_text(errors="replace") if output.exists() else ""
+    if job.name == "answers":
+        decided = len(DECIDED.findall(text))
+        return Result(done, decided, job.probes - decided, 0)
+    found = contender.read(text.splitlines())
+    return Result(done, len(found & job.open), len(job.open - found), len(found - job.open))
 
 
 def _print(job: Job, results: dict[str, list[Result]]) -> None:

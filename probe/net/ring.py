@@ -2,11 +2,13 @@
 
 TPACKET_V2, not V3: its frames have one size, so a batch is one strided view whatever the lengths in it; and a packet is
 ours at once, where V3 hands out blocks, at the latest when a timer of some jiffies has run off, which would be measured
-as round-trip time. What V3 packs more tightly costs 32 MB here.
+as round-trip time. What V3 packs more tightly costs 32 MB here. The few packets that are longer than a frame are queued
+beside the ring, to be read one by one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import socket
 import struct
@@ -14,12 +16,13 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
-from probe.core.columns import I64, Bytes
+from probe.core.columns import I64, Bools, Bytes
 from probe.core.replies import Batch
 from probe.net.bpf import answers_to, attach
 
-SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 263, 5, 6, 10  # linux/if_packet.h
+SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_COPY_THRESH, PACKET_VERSION = 263, 5, 6, 7, 10  # if_packet.h
 TPACKET_V2 = 1
+TP_STATUS_COPY = 1 << 1
 TP_STATUS_USER, TP_STATUS_CSUMNOTREADY, TP_STATUS_CSUM_VALID = 1 << 0, 1 << 3, 1 << 7
 ETH_P_ALL = 3
 
@@ -28,6 +31,7 @@ FRAMES = 1 << 16  # an eighth of a second at half a million answers a second
 _BLOCK = 1 << 16
 _PAYLOAD = 80  # where the IP header begins: TPACKET2_HDRLEN aligned, and 16 (net/packet/af_packet.c, tpacket_rcv)
 MOST_PACKETS = 4096  # a batch: bounds memory and the time away from sending
+MOST_BYTES = 2048  # longer than any answer to a SYN, and than what fragments are joined to
 LONG = FRAME - _PAYLOAD
 SHORT = 80  # bytes: every TCP answer without data; the few that are longer do not widen the rest of their batch
 
@@ -58,6 +62,7 @@ class Ring:
 
     def _lay_out(self, frames: int) -> None:
         self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
+        self._socket.setsockopt(SOL_PACKET, PACKET_COPY_THRESH, 1)
         # struct tpacket_req: block size, blocks, frame size, frames
         size = frames * FRAME
         request = struct.pack("4I", _BLOCK, size // _BLOCK, FRAME, frames)
@@ -86,12 +91,24 @@ class Ring:
         """Copies of the packets; then the frames are the kernel's again."""
         lengths = frames["captured"].astype(np.int64)
         intact = frames["status"] & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID) != 0
-        found = [
-            Batch(blanked(data[chosen, _PAYLOAD : _PAYLOAD + width], lengths[chosen]), lengths[chosen], intact[chosen])
-            for chosen, width in by_length(lengths)
-        ]
+        beside = frames["status"] & TP_STATUS_COPY != 0
+        found = []
+        for lines, width in by_length(lengths):
+            lines = lines[~beside[lines]] if beside.any() else lines
+            rows = blanked(data[lines, _PAYLOAD : _PAYLOAD + width], lengths[lines])
+            found.append(Batch(rows, lengths[lines], intact[lines]))
+        if beside.any():
+            found.append(self._read(intact[beside]))
         frames["status"] = 0  # TP_STATUS_KERNEL
         return found
+
+    def _read(self, intact: Bools) -> Batch:
+        """The packets that no frame could hold. The kernel queued each before it marked its frame."""
+        rows, lengths = np.zeros((len(intact), MOST_BYTES), np.uint8), np.zeros(len(intact), np.int64)
+        for line in range(len(intact)):
+            with contextlib.suppress(OSError):  # an interface went down: reported once, in place of a packet
+                lengths[line] = self._socket.recv_into(rows[line].data)
+        return Batch(rows, lengths, intact)
 
     def fileno(self) -> int:
         return self._socket.fileno()

@@ -22,10 +22,13 @@ from probe.core.scan import Scan
 from probe.errors import WireError
 from probe.model import AddressRange, Reason, State
 from probe.net.craft import syn_templates
+from probe.net.fast import FastWire
 from probe.net.pump import pump
-from probe.net.raw import RawWire, open_wire
+from probe.net.raw import RawWire
+from probe.net.ring import Ring
 from probe.net.routes import ReservedPort, local_side
-from probe.net.wire import Scoped, Sent
+from probe.net.wire import Scoped, Sent, Wire
+from probe.net.wires import NAMES, open_wire
 from tests.core.fake_packets import ACK, RST, SYN, read, tcp
 from tests.core.playbook import block_of, judge
 from tests.core.slow_replies import Packet, as_rows, batch_of
@@ -36,7 +39,7 @@ class Loopback:
     """A wire of our own, one port that listens and one that is only bound, on one loopback address."""
 
     host: str
-    wire: RawWire
+    wire: Wire
     ours: int
     listening: int
     closed: int
@@ -48,15 +51,15 @@ class Loopback:
         return Scan(block, local, syn_templates(), 11, attempts, 1.0)
 
 
-@pytest.fixture(params=["127.0.0.1", "::1"])
+@pytest.fixture(params=[(host, wire) for host in ("127.0.0.1", "::1") for wire in NAMES], ids="-".join)
 def loopback(request: pytest.FixtureRequest) -> Iterator[Loopback]:
-    host = str(request.param)
+    host, name = request.param
     with ExitStack() as stack:
         port, closed = ReservedPort(), ReservedPort()
         stack.callback(port.close)
         stack.callback(closed.close)
         try:
-            wire = open_wire(port.number)
+            wire = open_wire(name, port.number)
         except WireError as error:
             pytest.skip(str(error))
         stack.callback(wire.close)
@@ -73,7 +76,7 @@ def loopback(request: pytest.FixtureRequest) -> Iterator[Loopback]:
 class Tap:
     """Keeps what passes through a wire: the frames that were sent, the batches that came."""
 
-    def __init__(self, wire: RawWire) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire, self.name = wire, wire.name
         self.frames: list[Bytes] = []
         self.batches: list[Batch] = []
@@ -208,7 +211,14 @@ def test_a_thousand_ports_at_once(loopback: Loopback) -> None:
 
 def test_what_our_kernel_drops_is_noticed(loopback: Loopback) -> None:
     """A receive buffer too small for the answers: silence is no verdict any more."""
-    loopback.wire._packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    wire = loopback.wire
+    if isinstance(wire, FastWire):
+        for source in wire._sources:
+            source.close()
+        wire._sources = [Ring(loopback.ours, frames=128)]
+    else:
+        assert isinstance(wire, RawWire)
+        wire._packets.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     ports = [port for port in range(20000, 20300) if port != loopback.ours]
     scan = loopback.scan(ports, attempts=1)
     slots = scan.due(0.0, 1000)
