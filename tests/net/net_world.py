@@ -39,7 +39,7 @@ REPOSITORY = Path(__file__).parents[2]
 def told(lab: Lab, host: str, script: str) -> Any:
     """What the Python `script` prints as JSON on a host. It must not say anything else, nor fail."""
     done = lab.run(host, [sys.executable, "-c", script], cwd=REPOSITORY, timeout=30)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return json.loads(done.stdout)
 
 
