@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from probe.core.columns import I64
 from probe.core.ledger import Local
-from probe.core.plan import Block, split
+from probe.core.plan import Block, is_ipv4, split
 from probe.model import Address
+from probe.net.intervals import Intervals, keys_of_halves
+from probe.net.netlink import Route, prefixes, routes_to
+from probe.net.rules import policy_routing
 
 
 class ReservedPort:
@@ -65,13 +68,46 @@ def source_for(address: Address) -> Address:
 def local_side(block: Block, port: int) -> tuple[Local, dict[int, I64]]:
     """Our side of a block, and the address rows that have no route, by errno."""
     high, low = np.zeros_like(block.high), np.zeros_like(block.low)
-    unroutable: dict[int, list[int]] = {}
-    for row in range(len(block.high)):
-        try:
-            high[row], low[row] = split(source_for(block.address(row)))
-        except OSError as error:
-            unroutable.setdefault(error.errno or 0, []).append(row)
-    return Local(high, low, port), {code: np.array(rows, np.int64) for code, rows in unroutable.items()}
+    unroutable: dict[int, list[I64]] = {}
+    for rows, source in _sources(block):
+        if isinstance(source, int):
+            unroutable.setdefault(source, []).append(rows)
+        else:
+            high[rows], low[rows] = split(source)
+    return Local(high, low, port), {code: np.sort(np.concatenate(rows)) for code, rows in unroutable.items()}
+
+
+def _sources(block: Block) -> Iterator[tuple[I64, Address | int]]:
+    """Rows of addresses, and what the kernel would send there from, or the errno. Every row comes once."""
+    try:
+        yield from list(_by_interval(block))
+    except OSError:  # no netlink: ask for each address
+        for row in range(len(block.high)):
+            yield np.array([row]), _tried(block.address(row))
+
+
+def _by_interval(block: Block) -> Iterator[tuple[I64, Address | int]]:
+    four = is_ipv4(block.high, block.low)
+    table = tuple(prefixes())
+    alone = policy_routing() is not None
+    for version, rows in ((4, np.flatnonzero(four)), (6, np.flatnonzero(~four))):
+        intervals = Intervals(version, table)
+        places = intervals.places(keys_of_halves(version, block.high[rows], block.low[rows]))
+        # An IPv6 source is chosen to fit the destination itself, not only its route (RFC 6724 section 5).
+        if alone or version == 6 or any(part.multipath for part in table):
+            places = np.arange(len(rows))
+        order = np.argsort(places, kind="stable")
+        _, first = np.unique(places[order], return_index=True)
+        parts = [rows[part] for part in np.split(order, first[1:])] if rows.size else []
+        for part, route in zip(parts, routes_to(block.address(part[0]) for part in parts), strict=True):
+            yield part, route.source if isinstance(route, Route) else route
+
+
+def _tried(address: Address) -> Address | int:
+    try:
+        return source_for(address)
+    except OSError as error:
+        return error.errno or 0
 
 
 def lookup(name: str) -> Sequence[Address]:

@@ -49,7 +49,7 @@ class Say:
 
 def local_say() -> Say:
     """What this machine has to say now. Raises nothing: what cannot be read counts as rules."""
-    for look in (_nftables, _xtables, _policy_routing, _ipsec):
+    for look in (_nftables, _xtables, policy_routing, _ipsec):
         if why := _tried(look):
             return Say(why, frozenset())
     try:
@@ -102,7 +102,8 @@ def _xtables() -> str | None:
     return None
 
 
-def _policy_routing() -> str | None:
+def policy_routing() -> str | None:
+    """Raises OSError."""
     with Netlink(socket.NETLINK_ROUTE) as kernel:
         for family in (socket.AF_INET, socket.AF_INET6):
             try:

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from probe.core.columns import I64, Bytes
 from probe.model import Address
-from probe.net.hops import KERNEL, UNRESOLVED, Hops, Tables, keys_of
+from probe.net.hops import KERNEL, UNRESOLVED, Hops, Tables
+from probe.net.intervals import keys_of
 from probe.net.ipsend import IpSender, joined
 from probe.net.netlink import neighbours
 from probe.net.rules import Say, Watch, local_say

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.core import frames as f
+from probe.core.plan import split
 from probe.model import Address
 from probe.net import hops
-from probe.net.hops import KERNEL, UNRESOLVED, Hops, Tables, keys_of
+from probe.net.hops import KERNEL, UNRESOLVED, Hops, Tables
+from probe.net.intervals import Keys, keys_of, keys_of_halves
 from probe.net.netlink import ARPHRD_ETHER, NUD_FAILED, Link, Neighbour, Prefix, Route
 
 REACHABLE, INCOMPLETE = 2, 1
@@ -48,14 +50,17 @@ class World:
         return Route(to, way, interface)
 
 
-def keys(addresses: list[Address]) -> hops.Keys:
+def keys(addresses: list[Address]) -> Keys:
     """As `keys_of` takes them from packets."""
-    four = not addresses or addresses[0].version == 4
+    four = addresses[0].version == 4
     rows = np.zeros(len(addresses), f.SYN4 if four else f.SYN6)
     for row, address in zip(rows, addresses, strict=True):
         number = int(address)
         row["destination"] = number if four else [number >> 64, number & (1 << 64) - 1]
-    return keys_of(rows)
+    found = keys_of(rows)
+    high, low = (np.array(half, np.uint64) for half in zip(*map(split, addresses), strict=True))
+    assert (keys_of_halves(4 if four else 6, high, low) == found).all()
+    return found
 
 
 def twin(world: World, tables: Tables, closed: set[int], to: Address) -> bytes | int:

@@ -103,6 +103,38 @@ def test_what_routes_say_is_what_sockets_are_told(ways: Lab) -> None:
     assert found[0] == found[1]
 
 
+def test_our_side_of_many_addresses_is_asked_for_in_one_go(ways: Lab) -> None:
+    """The slow twin asks for each address alone."""
+    found = on(
+        ways,
+        """
+        import numpy as np
+        from probe.core.plan import Block, split
+        from probe.net import routes
+        asked = [ip("198.18.0.0") + n for n in range(0, 3000, 7)] + [ip("198.18.0.10"), ip("127.0.0.1")]
+        asked += [ip("fd18::1") + (n << 66) for n in range(40)] + [ip("fd18::10"), ip("fd18:1::7")]
+        high, low = (np.array(half, np.uint64) for half in zip(*map(split, asked)))
+        block = Block(high, low, np.array([80], np.uint16))
+        count = []
+        real = routes.routes_to
+        def counted(addresses):
+            addresses = list(addresses)
+            count.append(len(addresses))
+            return real(addresses)
+        routes.routes_to = counted
+        def told(answer):
+            local, unroutable = answer
+            return [local.high.tolist(), local.low.tolist(), {code: rows.tolist() for code, rows in unroutable.items()}]
+        fast = told(routes.local_side(block, 5))
+        def refuse():
+            raise OSError
+        routes.prefixes = refuse
+        print(json.dumps([fast == told(routes.local_side(block, 5)), count[0] < 20, len(fast[2]) > 0]))
+        """,
+    )
+    assert found == [True, True, True]
+
+
 def test_many_routes_in_one_go(ways: Lab) -> None:
     found = on(
         ways,

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Iterator
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -135,7 +136,11 @@ def test_addresses_without_a_route_are_told_by_errno(monkeypatch: pytest.MonkeyP
             raise OSError(errno.ENETUNREACH, "unreachable")
         return ipaddress.IPv4Address("198.18.9.9")
 
+    def no_netlink() -> NoReturn:
+        raise OSError(errno.EPROTONOSUPPORT, "Protocol not supported")
+
     monkeypatch.setattr(routes, "source_for", no_ipv6)
+    monkeypatch.setattr(routes, "prefixes", no_netlink)
     block = block_of(("198.18.0.1", "fd18::1", "198.18.0.2", "fd18::2"), (80,))
     local, unroutable = local_side(block, 4000)
     assert {code: rows.tolist() for code, rows in unroutable.items()} == {errno.ENETUNREACH: [1, 3]}
