@@ -53,7 +53,11 @@ Judged = tuple[State, Reason, Cause | None, Evidence]
 
 class Assessment:
     """`target_of` names the target of an address row, `conversation_of` what the handshake with a slot brought.
-    `echoes` has the received TTLs of resets that a row's host surely sent itself, from elsewhere."""
+
+    By address row: `echoes` has the received TTLs of resets that its host surely sent itself, `doubtful` are those
+    whose silence may be that of a router which has said its share of prohibitions, `absent` those whose next hop answered
+    no ARP or ND.
+    """
 
     def __init__(
         self,
@@ -62,9 +66,12 @@ class Assessment:
         target_of: Callable[[int], str],
         conversation_of: Callable[[int], Conversation | None],
         echoes: Callable[[int], frozenset[int]] = lambda _: frozenset(),
+        doubtful: frozenset[int] = frozenset(),
+        absent: frozenset[int] = frozenset(),
     ) -> None:
         self.scan, self.circumstances = scan, circumstances
         self.target_of, self.conversation_of, self.echoes = target_of, conversation_of, echoes
+        self.doubtful, self.absent = doubtful, absent
         self._undecided = (scan.tries < scan.attempts) | scan.waiting()
 
     def verdicts(self) -> Iterator[Verdict]:
@@ -157,6 +164,12 @@ class Assessment:
             return State.UNKNOWN, Reason.INTERRUPTED, None, Evidence(note=note)
         witnesses = scan.confidence is not None and scan.hosts.gives[slot // len(scan.block.ports)] != 0
         p_miss = float(f"{exp(-float(scan.silence[slot])):.1e}") if witnesses else None
+        if slot // len(scan.block.ports) in self.absent:
+            note = "the next hop answers no ARP or ND: the host is off, or there is none"
+            return State.FILTERED, Reason.NO_RESPONSE, Cause.UNREACHABLE, Evidence(note=note)
+        if sure and slot // len(scan.block.ports) in self.doubtful:
+            note = "other ports here are prohibited by ICMP, which is rate-limited: this one may be too, without a word"
+            return State.FILTERED, Reason.NO_RESPONSE, Cause.UNDETERMINED, Evidence(p_miss=p_miss, note=note)
         if sure:
             return State.FILTERED, Reason.NO_RESPONSE, Cause.DROPPED, Evidence(p_miss=p_miss)
         if self._drops() and not witnesses:

@@ -122,6 +122,7 @@ class Ledger:
         self.errno = np.zeros(slots, np.int16)
         self.icmp_kinds: list[IcmpKind] = []
         self._kind_index: dict[IcmpKind, int] = {}
+        self.prohibited: list[int] = []  # slots that the latest batch had hard ICMP errors about
         self.contradicted: list[tuple[int, int]] = []  # (slot, ICMP kind) of prohibitions after an answer
         self._cookie_key = key_from_seed(self.seed, "cookie")
         self._look_key = key_from_seed(self.seed, "look")
@@ -186,6 +187,7 @@ class Ledger:
         """Validate and enter a batch."""
         parsed = parse(self._fragments.join(batch, now))
         self.counters.forged += parsed.malformed
+        self.prohibited.clear()
         self._receive_icmp(parsed.icmp, now)
         return self._receive_tcp(parsed.tcp, now)
 
@@ -270,6 +272,8 @@ class Ledger:
             self._kind_index[kind] = len(self.icmp_kinds)
             self.icmp_kinds.append(kind)
         hard = reason not in SOFT
+        if hard:
+            self.prohibited.append(slot)
         if hard and self.seen[slot] & ANSWERED:
             self.contradicted.append((slot, self._kind_index[kind]))
         if self.icmp[slot] < 0 or (hard and not self.seen[slot] & ICMP_HARD):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import numpy as np
+
 from probe.core.assess import Assessment, Circumstances
 from probe.core.columns import I64
+from probe.core.driver import Driver
 from probe.core.echo import EchoControl
 from probe.core.plan import Block
+from probe.core.prohibitions import Prohibitions
 from probe.core.scan import Scan
 from probe.model import Conversation, Verdict
 from probe.net.craft import syn_templates
 from probe.net.locating import locate
+from probe.net.netlink import unanswered
 from probe.net.orders import Orders
 from probe.net.pump import pump
 from probe.net.routes import ReservedPort, local_side
@@ -45,7 +50,10 @@ class SynScan:
             scan = self._prepare(block, orders)
             await self._pump(scan, orders)
             await orders.shaken()
-            assessment = self._assess(scan, await self._echoes(scan, orders), orders)
+            echo, prohibitions = EchoControl(scan, scan.wait, scan.rate), Prohibitions(scan, scan.wait, scan.rate)
+            for question in (echo, prohibitions):
+                await self._ask(question, orders)
+            assessment = self._assess(scan, echo, prohibitions, orders)
             tell = await locate(scan, assessment.verdicts(), Scoped(self._raw, orders.scope), orders)
             for verdict in assessment.verdicts():
                 yield tell(verdict)
@@ -89,14 +97,12 @@ class SynScan:
             on_turn=on_turn,
         )
 
-    async def _echoes(self, scan: Scan, orders: Orders) -> EchoControl:
-        """Ask hosts whose resets bear no mark how their own resets sound."""
-        echo = EchoControl(scan, scan.wait, scan.rate)
+    async def _ask(self, question: Driver, orders: Orders) -> None:
+        """What is left open by the scan itself."""
         wire = Scoped(self._raw, orders.scope)
-        await pump(echo, wire, orders.pace, may_go_on=orders.may_go_on, on_open=_ignore, on_turn=_ignore)
-        return echo
+        await pump(question, wire, orders.pace, may_go_on=orders.may_go_on, on_open=_ignore, on_turn=_ignore)
 
-    def _assess(self, scan: Scan, echo: EchoControl, orders: Orders) -> Assessment:
+    def _assess(self, scan: Scan, echo: EchoControl, prohibitions: Prohibitions, orders: Orders) -> Assessment:
         def conversation_of(slot: int) -> Conversation | None:
             return orders.handshakes.result(scan.block.key(slot)) if orders.handshakes else None
 
@@ -106,7 +112,21 @@ class SynScan:
             lambda row: orders.target_of(scan.block.address(row)),
             conversation_of,
             lambda row: echo.ttls.get(row, frozenset()),
+            prohibitions.doubtful,
+            _absent(scan),
         )
+
+
+def _absent(scan: Scan) -> frozenset[int]:
+    """Address rows without any answer, whose next hop has not answered the kernel either."""
+    mute = np.flatnonzero(~scan.seen.reshape(-1, len(scan.block.ports)).any(axis=1))
+    if not mute.size:
+        return frozenset()
+    addresses = {scan.block.address(row): row for row in mute.tolist()}
+    try:
+        return frozenset(addresses[address] for address in unanswered(list(addresses)))
+    except OSError:  # then nothing is known of neighbours, and silence is what it was
+        return frozenset()
 
 
 def _ignore(_: object) -> None:

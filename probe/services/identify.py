@@ -54,7 +54,7 @@ def identify(port: int, server_name: str | None = None, wanted: str | None = Non
     """
     event = yield Connect()
     if not isinstance(event, Connected):
-        return Conversation(Handshake.FAILED, errno=event.errno if isinstance(event, Failed) else None)
+        return _no_connection(event)
     talk = Talk(port, server_name, event.address, event.nonce)
     heard = yield from listen(hints.greeting_patience(port), hints.QUIET, BANNER)
     if heard.data or heard.closed:
@@ -155,6 +155,13 @@ def _http(talk: Talk) -> Found:
         talk.doubt(service, "tls")  # "plain HTTP request sent to HTTPS port" is a 400: look at TLS first
         return None
     return service
+
+
+def _no_connection(event: Event) -> Conversation:
+    # In SYN-SENT a reset is ECONNREFUSED; ECONNRESET is of a connection that stood, however briefly
+    # (net/ipv4/tcp_input.c, tcp_reset).
+    errno = event.errno if isinstance(event, Failed) else None
+    return Conversation(Handshake.RESET if errno == "ECONNRESET" else Handshake.FAILED, errno=errno)
 
 
 def _start_tls(talk: Talk, alpn: tuple[str, ...]) -> Generator[Command, Event, TlsUp | TlsFailed]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from probe.core.columns import Bytes
 from probe.net.wire import Sent
-from tests.core.fake_wire import CLOSED, OPEN, FakeWire
+from tests.core.fake_wire import CLOSED, OPEN, REJECTED, FakeWire
 
 
 @dataclass
@@ -42,6 +42,7 @@ class HostilePath(FakeWire):
     police: Bucket | None = None
     police_host: int | None = None
     limit_resets: Bucket | None = None
+    limit_icmp: Bucket | None = None
     ban_after: int | None = None
     blackouts: tuple[tuple[float, float], ...] = ()
     began: float | None = None
@@ -67,6 +68,8 @@ class HostilePath(FakeWire):
         if self.police and self.police_host in (None, int(frame[19])):
             return self.police.take(self.clock())
         kind = int(self.kinds(frame[None, :])[0])
+        if self.limit_icmp and kind == REJECTED:
+            return self.limit_icmp.take(self.clock())
         return not (self.limit_resets and kind == CLOSED and not self.limit_resets.take(self.clock()))
 
 
