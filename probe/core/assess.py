@@ -55,8 +55,8 @@ class Assessment:
     """`target_of` names the target of an address row, `conversation_of` what the handshake with a slot brought.
 
     By address row: `echoes` has the received TTLs of resets that its host surely sent itself, `doubtful` are those
-    whose silence may be that of a router which has said its share of prohibitions, `absent` those whose next hop answered
-    no ARP or ND.
+    whose silence may be that of a router which has said its share of prohibitions, `absent` those whose next hop
+    answered no ARP or ND.
     """
 
     def __init__(
