@@ -22,6 +22,7 @@ _ETH_P_ALL, _ETH_P = 3, {4: 0x0800, 6: 0x86DD}
 _SO_TIMESTAMPNS = 35  # asm-generic/socket.h, SO_TIMESTAMPNS_OLD: struct timespec
 # Of a client, in seconds: Linux sends its SYN again after 1 and 3 of them. It waits longer for what shall come.
 _PATIENCE, _LONG_PATIENCE, _TRIES = 1.6, 12.0, 3
+_DISCARD, _INTRODUCTION = 9, 0.2
 BANNER = b"SSH-2.0-case\r\n"
 
 
@@ -197,6 +198,23 @@ def _time(ancillary: list[tuple[int, int, bytes]]) -> float:
             whole, nano = struct.unpack("qq", data)
             return float(whole) + float(nano) * 1e-9
     raise AssertionError("no time")
+
+
+async def introduce(addresses: list[str]) -> None:
+    """One datagram to each, so that the hosts on the way know each other's hardware addresses before the scan begins.
+
+    A kernel at the other end says that nobody wants it (a scripted host says nothing); either way it has arrived soon.
+    """
+    await asyncio.gather(*(_introduce(address) for address in addresses))
+
+
+async def _introduce(address: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as line:
+        line.setblocking(False)
+        with contextlib.suppress(OSError, TimeoutError):
+            line.connect((address, _DISCARD))
+            line.send(b"")
+            await asyncio.wait_for(asyncio.get_running_loop().sock_recv(line, 1), _INTRODUCTION)
 
 
 async def connects(address: str, port: int, patience: float) -> bool:

@@ -67,7 +67,7 @@ class Scan:
     """How probe is asked to scan."""
 
     attempts: int = 3
-    timeout: float = 0.3
+    timeout: float = 0.5
     rate: int = 5000
     handshake: bool = False
 

@@ -140,6 +140,8 @@ class _Stage:
             if actor:
                 actor.start()
         outcome = Outcome(self._case.id)
+        known = {PLACES[place][self._case.version] for place in ("target", "script", "other")}
+        await actors.introduce([address for address in self._case.addresses if address in known])
         live = await self._call() if "live" in self._case.promise else None
         for scanner in scanners:
             scanner.go()
