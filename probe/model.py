@@ -354,7 +354,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The head of a run. `wire` says how packets were sent (`raw`, `connect`), `started` is UTC in ISO 8601."""
+    """The head of a run. `wire` says how packets were sent (`raw`, `packet`, `xdp`, `connect`).
+
+    `started` is UTC in ISO 8601.
+    """
 
     run_id: str
     profile: str

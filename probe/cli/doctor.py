@@ -42,6 +42,24 @@ def _raw_sockets() -> Answer:
     return True, "SYN scans on the real network"
 
 
+def _fast_wires() -> Answer:
+    """Nothing is missing without them: they are only faster."""
+    from probe.errors import WireError
+    from probe.net.wires import NAMES, hindrance, open_wire
+
+    found = []
+    for name in NAMES[1:]:
+        try:
+            wire = open_wire(name, 0)
+        except WireError as error:
+            found.append(str(error))
+            continue
+        why = hindrance(wire)
+        wire.close()
+        found.append(f"no {name} wire: {why}" if why else name)
+    return True, "; ".join(found)
+
+
 def _ipv6() -> Answer:
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
@@ -74,6 +92,7 @@ def _nft() -> Answer:
 _LOOKS: dict[str, Callable[[], Answer]] = {
     "python": _python,
     "raw sockets": _raw_sockets,
+    "fast wires": _fast_wires,
     "ipv6": _ipv6,
     "namespaces": _namespaces,
     "nft": _nft,
