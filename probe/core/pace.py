@@ -7,11 +7,12 @@ from __future__ import annotations
 
 
 class Pace:
-    """`rate` is a ceiling in packets per second."""
+    """`rate` is in packets per second; `limit` changes it, and `ceiling` stays what it was at first."""
 
     BUCKET_S = 0.005
 
     def __init__(self, rate: float, now: float) -> None:
+        self.ceiling = rate
         self.limit(rate)
         self._tokens = min(1.0, self._room)
         self._last = now

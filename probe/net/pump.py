@@ -67,12 +67,13 @@ async def pump(
 ) -> None:
     """Drive `scan` until it is done or `may_go_on(now)` is false. `on_open` gets slots that just became open."""
     clock = asyncio.get_running_loop().time
-    ceiling, losses = pace.rate, Losses(scan, wire)
+    losses = Losses(scan, wire)
     with Readable(wire) as readable:
         while not scan.done and may_go_on(clock()):
-            pace.limit(min(ceiling, scan.rate))
-            sent = _send(scan, wire, pace, clock())
+            # Before time is looked at: what came while this process was not running came in time.
             received = _receive(scan, wire, clock(), on_open)
+            pace.limit(min(pace.ceiling, scan.rate))
+            sent = _send(scan, wire, pace, clock())
             losses.watch(clock())
             scan.on_time(clock())
             on_turn(clock())

@@ -116,9 +116,8 @@ class TimedWire(Wire, Protocol):
 
 def drive(scan: Driver, wire: TimedWire, pace: Pace, clock: Clock, turn: float) -> None:
     """What `net.pump` does, on a clock that jumps over the time in which nothing happens."""
-    ceiling = pace.rate
     while not scan.done:
-        pace.limit(min(ceiling, scan.rate))
+        pace.limit(min(pace.ceiling, scan.rate))
         slots = scan.due(clock.now, pace.budget(clock.now))
         for part, rows in scan.frames(slots, clock.now):
             report = wire.send(rows)
