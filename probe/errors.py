@@ -52,3 +52,11 @@ class OutputError(ProbeError):
     """Results could not be written. Nothing was overwritten."""
 
     exit_code = 3
+
+
+class ResultsError(ProbeError):
+    """A file of results that cannot be read. Lines count from 1."""
+
+    def __init__(self, path: str, line: int, message: str) -> None:
+        self.path, self.line = path, line
+        super().__init__(f"{path}:{line}: {message}")

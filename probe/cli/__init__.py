@@ -13,6 +13,7 @@ COMMANDS = {
     "scan": "a quick look without a profile",
     "trace": "one handshake, packet by packet, and what it means",
     "find": "where a service answers, whatever the port",
+    "diff": "what changed between two runs",
     "plan": "what `run` would send; sends nothing",
     "check": "validate profiles",
     "ports": "the well-known-ports table, by number or name",

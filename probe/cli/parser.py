@@ -13,6 +13,7 @@ EXAMPLES = {
     "scan": "probe scan 127.0.0.1 ::1 -p 22,80,443,8000-8100",
     "trace": "probe trace 198.18.1.10 https --pcap https.pcap",
     "find": "probe find ssh 198.18.1.10 198.18.3.0/24 -p 1-65535",
+    "diff": "probe diff results/before.jsonl results/after.jsonl",
     "plan": "probe plan profiles/lab.yaml",
     "check": "probe check profiles/*.yaml",
     "ports": "probe ports 8443",
@@ -112,6 +113,14 @@ exit code: 0 the port is open, 1 it is not, 2 the command line is wrong, 3 it ca
 {parser.epilog}"""
 
 
+def _diff(parser: Parser) -> None:
+    parser.add_argument("old", metavar="OLD", help="a jsonl file")
+    parser.add_argument("new", metavar="NEW", help="a jsonl file")
+    parser.add_argument(
+        "-o", "--output", metavar="FORMAT:PATH", action="append", default=[], help="text, jsonl, junit; PATH `-`"
+    )
+
+
 def _plan(parser: Parser) -> None:
     parser.add_argument("profile", metavar="PROFILE", help="a YAML file, or `-` for standard input")
 
@@ -153,6 +162,7 @@ _FILL = {
     "scan": _scan,
     "trace": _trace,
     "find": _find,
+    "diff": _diff,
     "plan": _plan,
     "check": _check,
     "ports": _ports,

@@ -52,7 +52,7 @@ class JunitSink:
         if not summary.complete:
             self._suite("run").add(_cut_short(self._run.profile, summary), Outcome.UNKNOWN)
         self._out.write('<?xml version="1.0" encoding="UTF-8"?>\n')
-        self._out.write(f"<testsuites{_attributes(name='probe')}{_numbers(self._totals(), summary.duration_s)}>\n")
+        self._out.write(f"<testsuites{attributes(name='probe')}{_numbers(self._totals(), summary.duration_s)}>\n")
         for name, suite in self._suites.items():
             self._write_suite(name, suite, summary.duration_s)
         self._out.write("</testsuites>\n")
@@ -67,7 +67,7 @@ class JunitSink:
 
     def _write_suite(self, name: str, suite: _Suite, seconds: float) -> None:
         # Schemas want a local time without zone; started is UTC, to the second.
-        head = _attributes(name=f"{self._run.profile}.{name}", timestamp=self._run.started[:19])
+        head = attributes(name=f"{self._run.profile}.{name}", timestamp=self._run.started[:19])
         self._out.write(f"<testsuite{head}{_numbers(suite.totals() | {'skipped': 0}, seconds)}>\n{self._properties()}")
         for case in suite.cases:
             self._out.write(case)
@@ -77,13 +77,13 @@ class JunitSink:
         run = self._run
         known = {"run_id": run.run_id, "vantage": run.vantage, "seed": run.seed, "wire": run.wire}
         known["probe_version"] = run.probe_version
-        rows = (_attributes(name=name, value=str(value)) for name, value in known.items() if value is not None)
+        rows = (attributes(name=name, value=str(value)) for name, value in known.items() if value is not None)
         return "<properties>" + "".join(f"<property{row}/>" for row in rows) + "</properties>\n"
 
 
 def _case(classname: str, finding: Finding) -> str:
     expectation = finding.expectation
-    head = _attributes(classname=classname, name=_case_name(finding), line=str(expectation.line), time="0")
+    head = attributes(classname=classname, name=_case_name(finding), line=str(expectation.line), time="0")
     return f"<testcase{head}>{_result(finding)}</testcase>\n"
 
 
@@ -96,9 +96,9 @@ def _case_name(finding: Finding) -> str:
 
 def _result(finding: Finding) -> str:
     if finding.outcome is Outcome.VIOLATED:
-        return _trouble("failure", finding.observed, finding.message)
+        return trouble("failure", finding.observed, finding.message)
     if finding.outcome is Outcome.UNKNOWN:
-        return _trouble("error", finding.observed, finding.message)
+        return trouble("error", finding.observed, finding.message)
     doubtful = finding.proof is Proof.UNPROVEN
     return f"<system-out>{escape(printable(finding.message))}</system-out>" if doubtful else ""
 
@@ -106,19 +106,19 @@ def _result(finding: Finding) -> str:
 def _cut_short(profile: str, summary: Summary) -> str:
     why = f"interrupted by {summary.interrupted}" if summary.interrupted else "ended before everything was decided"
     text = f"The run is incomplete: {why} (exit {summary.exit_code}: {MEANING.get(summary.exit_code, 'see the log')})"
-    head = _attributes(classname=f"{profile}.run", name="the run is complete", time="0")
-    return f"<testcase{head}>{_trouble('error', 'incomplete', text)}</testcase>\n"
+    head = attributes(classname=f"{profile}.run", name="the run is complete", time="0")
+    return f"<testcase{head}>{trouble('error', 'incomplete', text)}</testcase>\n"
 
 
-def _trouble(kind: str, observed: str, message: str) -> str:
+def trouble(kind: str, observed: str, message: str) -> str:
     # Some readers show only the attribute, some only the text.
-    return f"<{kind}{_attributes(message=message, type=observed)}>{escape(printable(message))}</{kind}>"
+    return f"<{kind}{attributes(message=message, type=observed)}>{escape(printable(message))}</{kind}>"
 
 
 def _numbers(totals: dict[str, int], seconds: float) -> str:
-    return _attributes(**{name: str(number) for name, number in totals.items()}, time=f"{seconds:.3f}")
+    return attributes(**{name: str(number) for name, number in totals.items()}, time=f"{seconds:.3f}")
 
 
-def _attributes(**values: str) -> str:
+def attributes(**values: str) -> str:
     # Printable text is valid XML 1.0: what its Char production forbids (C0, surrogates, FFFE, FFFF) is not printable.
     return "".join(f" {name}={quoteattr(printable(value))}" for name, value in values.items())
