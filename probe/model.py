@@ -170,11 +170,24 @@ class OutputSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """How much history stays: the newest `runs` of a profile, or those of the last `days`. One of the two is set."""
+
+    runs: int | None = None
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
-    """The `results:` section: a folder (as written, relative to the working directory) and the formats to put there."""
+    """The `results:` section: a folder (as written, relative to the working directory) and the formats to put there.
+
+    `history` is a file as written; None is the user's own.
+    """
 
     dir: str
     formats: tuple[str, ...] = ("jsonl",)
+    history: str | None = None
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True, slots=True)

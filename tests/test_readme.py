@@ -45,6 +45,7 @@ _VOLATILE = (
     (re.compile(r"\b(office|broken|hops|moves)-[0-9a-f]{6}\b"), r"\1-ID"),
     (re.compile(r"\bSHA256:[\w+/]{10,}"), "SHA256:F"),
     (re.compile(r"\(Debian-[\w.+~]+\)"), "(Debian-V)"),
+    (re.compile(r"\bsha256 [0-9a-f]{12}"), "sha256 X"),
 )
 
 
@@ -121,14 +122,15 @@ def untrue(shown: tuple[str, ...], real: list[str]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """Runs commands as a reader of the README would, but with a folder of its own for labs, and no other probe's."""
+    """Runs commands as a reader of the README would, but with a folder of its own for labs and history."""
 
     folder: Path
 
     def run(self, text: str) -> subprocess.CompletedProcess[str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         environment = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
-        environment |= {"PATH": path, "XDG_RUNTIME_DIR": str(self.folder), "LC_ALL": "C.UTF-8"}
+        environment |= {"PATH": path, "LC_ALL": "C.UTF-8"}
+        environment |= {"XDG_RUNTIME_DIR": str(self.folder), "XDG_STATE_HOME": str(self.folder / "state")}
         return subprocess.run(
             ["sh", "-c", text],
             cwd=ROOT,

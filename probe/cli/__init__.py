@@ -14,6 +14,8 @@ COMMANDS = {
     "trace": "one handshake, packet by packet, and what it means",
     "find": "where a service answers, whatever the port",
     "diff": "what changed between two runs",
+    "runs": "the history: which runs there were",
+    "show": "a run of the history again, in any format",
     "plan": "what `run` would send; sends nothing",
     "check": "validate profiles",
     "ports": "the well-known-ports table, by number or name",

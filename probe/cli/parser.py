@@ -13,7 +13,9 @@ EXAMPLES = {
     "scan": "probe scan 127.0.0.1 ::1 -p 22,80,443,8000-8100",
     "trace": "probe trace 198.18.1.10 https --pcap https.pcap",
     "find": "probe find ssh 198.18.1.10 198.18.3.0/24 -p 1-65535",
-    "diff": "probe diff results/before.jsonl results/after.jsonl",
+    "diff": "probe diff last~1 last",
+    "runs": "probe runs office-edge",
+    "show": "probe show last -o csv:last.csv",
     "plan": "probe plan profiles/lab.yaml",
     "check": "probe check profiles/*.yaml",
     "ports": "probe ports 8443",
@@ -88,9 +90,9 @@ def _target_options(parser: Parser, ports: str) -> None:
 
 
 def _output_options(parser: Parser) -> None:
-    parser.add_argument(
-        "-o", "--output", metavar="FORMAT:PATH", action="append", default=[], help="jsonl, csv, junit, table; PATH `-`"
-    )
+    _output_option(parser, "jsonl, csv, junit, table")
+    _history_option(parser)
+    parser.add_argument("--no-history", action="store_true", help="do not remember this run")
     wires = ("auto", "raw", "packet", "xdp", "connect")
     parser.add_argument(
         "--wire", choices=wires, default="auto", help="how packets are sent (default auto: by the rate)"
@@ -104,21 +106,44 @@ def _trace(parser: Parser) -> None:
     parser.add_argument("--timeout", metavar="TIME", default="4s", help="how long the handshake may take (default 4s)")
     parser.add_argument("--pcap", metavar="FILE", help="write the packets for Wireshark")
     parser.add_argument("--no-locate", action="store_true", help="do not follow a silent port along its way")
-    parser.add_argument(
-        "-o", "--output", metavar="FORMAT:PATH", action="append", default=[], help="jsonl, table; PATH `-`"
-    )
+    _output_option(parser, "jsonl, table")
     parser.epilog = f"""\
 exit code: 0 the port is open, 1 it is not, 2 the command line is wrong, 3 it cannot be told
 
 {parser.epilog}"""
 
 
-def _diff(parser: Parser) -> None:
-    parser.add_argument("old", metavar="OLD", help="a jsonl file")
-    parser.add_argument("new", metavar="NEW", help="a jsonl file")
+def _output_option(parser: Parser, formats: str) -> None:
     parser.add_argument(
-        "-o", "--output", metavar="FORMAT:PATH", action="append", default=[], help="text, jsonl, junit; PATH `-`"
+        "-o", "--output", metavar="FORMAT:PATH", action="append", default=[], help=f"{formats}; PATH `-`"
     )
+
+
+def _history_option(parser: Parser) -> None:
+    parser.add_argument("--history", metavar="PATH", help="the file that remembers runs (default: the user's own)")
+
+
+_RUN = "`last`, `last~1`, a profile's name for its last run, the beginning of a run's id, or a jsonl file"
+
+
+def _diff(parser: Parser) -> None:
+    parser.add_argument("old", metavar="OLD", help=_RUN)
+    parser.add_argument("new", metavar="NEW", help="the same")
+    _history_option(parser)
+    _output_option(parser, "text, jsonl, junit")
+
+
+def _show(parser: Parser) -> None:
+    parser.add_argument("run", metavar="RUN", help=_RUN)
+    _history_option(parser)
+    _output_option(parser, "jsonl, csv, junit, table")
+
+
+def _runs(parser: Parser) -> None:
+    parser.add_argument("profile", metavar="PROFILE", nargs="?", help="only runs of this profile")
+    parser.add_argument("-n", "--limit", metavar="N", type=_whole, default=20, help="how many (default 20; 0: all)")
+    parser.add_argument("--keep", metavar="N|DAYSd", help="forget the others: keep 50 of each profile, or those of 90d")
+    _history_option(parser)
 
 
 def _plan(parser: Parser) -> None:
@@ -163,6 +188,8 @@ _FILL = {
     "trace": _trace,
     "find": _find,
     "diff": _diff,
+    "runs": _runs,
+    "show": _show,
     "plan": _plan,
     "check": _check,
     "ports": _ports,

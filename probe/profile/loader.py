@@ -124,7 +124,7 @@ def scan_options(said: ScanModel, scanned: Iterable[int]) -> ScanOptions:
 
 def _results(model: ProfileModel) -> Results | None:
     said = model.results
-    return Results(said.dir, tuple(dict.fromkeys(said.formats))) if said else None
+    return Results(said.dir, tuple(dict.fromkeys(said.formats)), said.history, said.keep) if said else None
 
 
 def _targets(model: ProfileModel, root: Map) -> tuple[TargetSpec, ...]:

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from probe.model import AddressSpec
+from probe.model import AddressSpec, Keep
 from probe.profile import values
 from probe.profile.ports import parse_ports
 from probe.profile.words import FORMATS, MEETINGS
@@ -69,6 +69,9 @@ _SECONDS = WithJsonSchema(
         ]
     }
 )
+_KEEP = WithJsonSchema(
+    {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": f"^{values.KEEP}$"}]}
+)
 _ADDRESS = _text("^[0-9A-Za-z_.:/-]+$")
 
 Name = Annotated[str, PlainValidator(values.name), _text(f"^{values.NAME}$")]
@@ -84,6 +87,7 @@ Format = Annotated[str, PlainValidator(values.result_format), _one_of(*FORMATS)]
 TargetName = Annotated[str, PlainValidator(values.word), _text(f"^{values.NAME}$")]
 Service = Annotated[str, PlainValidator(values.service), _text(f"^{values.SERVICE}$")]
 Seconds = Annotated[float, PlainValidator(values.seconds), _SECONDS]
+KeepRuns = Annotated[Keep, PlainValidator(values.keep), _KEEP]
 Integer = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 
@@ -187,6 +191,12 @@ class ResultsModel(_Section):
 
     dir: Path = Field(default="results", description="The folder, relative to where probe is started.")
     formats: Annotated[list[Format], _OneOrMore()] = Field(default=["jsonl"], description="jsonl, csv, junit.")
+    history: Path | None = Field(
+        default=None, description="The file that remembers runs. Left out: the user's own, in the state directory."
+    )
+    keep: KeepRuns | None = Field(
+        default=None, description="Runs of this profile that stay in the history: the last 50, or those of 90d."
+    )
 
 
 class ProfileModel(_Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from probe.model import AddressSpec
+from probe.model import AddressSpec, Keep
 from probe.profile.ports import PortError, parse_ports
 from probe.profile.targets import TargetError, parse_address, parse_target
 from probe.profile.words import FORMATS, MEETINGS, SERVICE_ALIASES, meant, quoted
@@ -13,6 +13,7 @@ from probe.services.names import NAMES
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 SERVICE = r"[a-z][a-z0-9.+-]{0,39}"
 DURATION = r"([0-9]{1,9}(\.[0-9]{1,9})?) ?(ms|s)"
+KEEP = r"(([1-9][0-9]{0,4})d|([1-9][0-9]{0,8}))"
 SHORTEST, LONGEST = 0.01, 60.0
 
 
@@ -111,6 +112,16 @@ def seconds(value: object) -> float:
     if not SHORTEST <= found <= LONGEST:
         raise ValueError(f"a timeout of {value} is out of range (10ms to 60s)")
     return found
+
+
+def keep(value: object) -> Keep:
+    """How much history stays: a number of runs, or of days (`90d`)."""
+    if type(value) is int and value >= 1:
+        return Keep(runs=value)
+    match = re.fullmatch(KEEP, value) if isinstance(value, str) else None
+    if not match:
+        raise ValueError(f"expected a number of runs (50) or of days (90d), not {shown(value)}")
+    return Keep(days=int(match[2])) if match[2] else Keep(runs=int(match[3]))
 
 
 def verdict_word(value: object) -> str:

@@ -41,7 +41,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
-        raise _opening(str(path), error) from error
+        raise opening_error(str(path), error) from error
 
 
 class OutFile:
@@ -57,7 +57,7 @@ class OutFile:
         try:
             handle = _create(self.partial)
         except OSError as error:
-            raise _opening(path, error) from error
+            raise opening_error(path, error) from error
         self._text: TextIO = os.fdopen(handle, "w", encoding=encoding, newline="")
 
     def write(self, text: str) -> None:
@@ -72,7 +72,7 @@ class OutFile:
         with self._failing():
             self._text.flush()
             os.fsync(self._text.fileno())
-            _refuse(self.name, self._final, OutputError)
+            refuse_odd(self.name, self._final, OutputError)
             os.rename(self.partial, self._final)
             _sync_folder(self._final.parent)
         self._close()
@@ -147,17 +147,18 @@ def _usable(path: str) -> Path:
         raise UsageError(f"{path!r}: not the name of a file")
     if not final.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {final.parent}; make it first")
-    _refuse(path, final, UsageError)
+    refuse_odd(path, final, UsageError)
     return final
 
 
-def _refuse(path: str, final: Path, error: type[ProbeError]) -> None:
+def refuse_odd(path: str, final: Path, error: type[ProbeError]) -> None:
+    """Raise `error` where something else than a plain file stands."""
     try:
         kind = stat.S_IFMT(os.lstat(final).st_mode)
     except FileNotFoundError:
         return
     except OSError as cause:
-        raise _opening(path, cause) from cause
+        raise opening_error(path, cause) from cause
     if kind != stat.S_IFREG:
         what = _KINDS.get(kind, "not a plain file")
         raise error(f"{path}: is {what}; results only replace plain files, it was left untouched")
@@ -199,6 +200,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _opening(path: str, error: OSError) -> ProbeError:
+def opening_error(path: str, error: OSError) -> ProbeError:
+    """UsageError where the path was chosen badly, OutputError where the machine failed."""
     kind = UsageError if error.errno in _BAD_PATH else OutputError
     return kind(f"{path}: cannot be written: {error.strerror}")

@@ -7,13 +7,15 @@ the wrong place is an error, since half of a run compared with a whole one would
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from probe.errors import ResultsError
 from probe.judge.wording import place
-from probe.model import Finding, PortKey, RunInfo, Summary, Verdict
+from probe.model import Finding, PortKey, RunInfo, State, Summary, Verdict
+from probe.report import Sink
 from probe.report.fields import FieldError, Fields, shown
 from probe.report.parsing import finding_of, run_of, summary_of, verdict_of
 
@@ -52,6 +54,22 @@ def run_from(lines: Iterable[bytes], path: str) -> Recorded:
         return reader.finished()
     except FieldError as error:
         raise ResultsError(path, max(number, 1), str(error)) from error
+
+
+def replay(recorded: Recorded, sink: Sink) -> None:
+    """Tell `sink` of the run as if it went on now."""
+    sink.start(recorded.run)
+    for verdict in recorded.verdicts.values():
+        sink.port(verdict)
+    for finding in recorded.findings:
+        sink.finding(finding)
+    sink.finish(recorded.summary or cut_short(Counter(verdict.state for verdict in recorded.verdicts.values())))
+
+
+def cut_short(counts: Counter[State]) -> Summary:
+    """The end of a run that has none."""
+    seen = {state: counts[state] for state in State}
+    return Summary(False, 3, seen, sent=0, received=0, forged=0, duration_s=0.0, interrupted="killed")
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes]:

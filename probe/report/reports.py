@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from probe.errors import OutputError, UsageError
 from probe.model import Finding, OutputSpec, Results, RunInfo, Summary, Verdict
@@ -39,10 +40,18 @@ def open_sink(spec: OutputSpec) -> Sink:
     return _open(spec).sink
 
 
+class _Ending(Protocol):
+    def abandon(self, *, keep: bool) -> None: ...
+
+
+class _Lasting(Sink, _Ending, Protocol):
+    """A sink that is its own place, such as the history."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Output:
     sink: Sink
-    out: Out
+    out: _Ending
 
 
 class Reports:
@@ -68,6 +77,15 @@ class Reports:
                 output.out.abandon(keep=False)
             raise
         return cls(opened)
+
+    def also(self, opener: Callable[[], _Lasting]) -> None:
+        """One more output. Where the machine fails to open it, that is a problem like any other; the run goes on."""
+        try:
+            sink = opener()
+        except OutputError as problem:
+            self.problems.append(problem)
+        else:
+            self._outputs.append(_Output(sink, sink))
 
     def start(self, run: RunInfo) -> None:
         self._tell(lambda sink: sink.start(run))

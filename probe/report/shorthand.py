@@ -1,0 +1,92 @@
+"""Records without their place, and back: what a thousand ports have in common is said once.
+
+A *look* is a `port` record without address, port and round-trip time; `live` stands in it, which no other record has. A
+*remark* is a `finding` record without address and port, and its message without the words that name them (`told`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+
+from probe.judge.wording import place
+from probe.model import Finding, PortKey, Verdict
+from probe.report.fields import FieldError, Fields, text
+from probe.report.parsing import finding_of, verdict_of
+from probe.report.records import Record, finding_record, port_record
+
+_PLACE = ("type", "address", "transport", "port", "rtt_ms", "registered")
+
+
+def dense(record: Record) -> str:
+    """A record as text: the same text for the same record."""
+    return json.dumps(record, separators=(",", ":"), allow_nan=False)
+
+
+def look_key(verdict: Verdict) -> Hashable:
+    """Equal for verdicts with the same look."""
+    seen = (verdict.state, verdict.reason, verdict.cause, verdict.evidence, verdict.attempts)
+    return (verdict.target, *seen, verdict.conversation, verdict.live)
+
+
+def look(verdict: Verdict) -> str:
+    record = {name: value for name, value in port_record(verdict).items() if name not in _PLACE}
+    return dense(record if verdict.live else record | {"live": False})
+
+
+def remark_key(finding: Finding) -> Hashable:
+    """Equal for findings with the same remark."""
+    expectation = (finding.expectation.number, finding.expectation.target)
+    return (*expectation, finding.outcome, finding.proof, finding.observed, finding.found, _told(finding))
+
+
+def remark(finding: Finding) -> str:
+    record = {name: value for name, value in finding_record(finding).items() if name not in _PLACE}
+    told = _told(finding)
+    if told != finding.message:
+        del record["message"]
+        record["told"] = told
+    return dense(record)
+
+
+def verdict_from(look: Record, key: PortKey) -> Verdict:
+    """A verdict of a look, with a place. Raises FieldError."""
+    return verdict_of(Fields(look | _place_of(key)))
+
+
+def finding_from(remark: Record, key: PortKey | None) -> Finding:
+    """A finding of a remark, with its place if it has one. Raises FieldError."""
+    if key is None:
+        return finding_of(Fields(remark))
+    whole = remark | _place_of(key)
+    if "told" in remark:
+        whole["message"] = _about(str(remark.get("target")), key) + Fields(remark).required("told", text)
+    return finding_of(Fields(whole))
+
+
+def record_from(dense_text: str) -> Record:
+    """The record of `dense`. Raises FieldError."""
+    try:
+        record = json.loads(dense_text)
+    except (ValueError, RecursionError, TypeError):
+        raise FieldError("no record") from None
+    if not isinstance(record, dict):
+        raise FieldError("no record")
+    return record
+
+
+def _told(finding: Finding) -> str:
+    return (
+        finding.message.removeprefix(_about(finding.expectation.target, finding.key))
+        if finding.key
+        else finding.message
+    )
+
+
+def _about(target: str, key: PortKey) -> str:
+    """How the message of a finding about a port begins."""
+    return f"{target} {place(key)}: "
+
+
+def _place_of(key: PortKey) -> Record:
+    return {"address": str(key.address), "transport": key.transport, "port": key.port}

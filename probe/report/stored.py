@@ -1,0 +1,76 @@
+"""Rows of the history back into verdicts and findings. Looks and hosts are read once and remembered."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from probe.model import Address, Finding, PortKey, Verdict
+from probe.report.database import Database, damaged, explained
+from probe.report.fields import FieldError, address, shown
+from probe.report.records import Record
+from probe.report.shorthand import finding_from, record_from, verdict_from
+
+_SOMEWHERE = PortKey(address("0.0.0.0"), "tcp", 0)  # noqa: S104 - the place of a look that stands for many
+
+
+@contextlib.contextmanager
+def understood(path: str) -> Iterator[None]:
+    """Raises OutputError for what SQLite cannot read, and for what it can and we cannot."""
+    try:
+        with explained(path):
+            yield
+    except FieldError as error:
+        raise damaged(path, str(error)) from error
+
+
+@dataclass
+class Stored:
+    """What numbers stand for. Its methods raise FieldError and sqlite3.Error: see `understood`."""
+
+    database: Database
+    _records: dict[int, Record] = field(default_factory=dict)
+    _looks: dict[int, Verdict] = field(default_factory=dict)
+    _hosts: dict[int, tuple[Address, str]] = field(default_factory=dict)
+
+    def rows(self, query: str, *values: object) -> Iterator[Any]:
+        return iter(self.database.sql.execute(query, values))
+
+    def verdict(self, said: int, key: PortKey, rtt_ms: float | None = None) -> Verdict:
+        seen = self.look(said)
+        if rtt_ms is not None and not (isinstance(rtt_ms, float) and 0 <= rtt_ms < 1e300):
+            raise FieldError(f"{shown(rtt_ms)} is no round-trip time")
+        return Verdict(
+            *(seen.target, key, seen.state, seen.reason, seen.cause, seen.evidence, seen.attempts),
+            *(rtt_ms, seen.conversation, seen.live),
+        )
+
+    def finding(self, said: int, host: int | None, port: int) -> Finding:
+        return finding_from(self._record(said), None if host is None else self.key(host, port))
+
+    def look(self, said: int) -> Verdict:
+        """The verdict that all with this look are like, at no place."""
+        if said not in self._looks:
+            self._looks[said] = verdict_from(self._record(said), _SOMEWHERE)
+        return self._looks[said]
+
+    def key(self, host: int, port: int) -> PortKey:
+        if host not in self._hosts:
+            text, transport = self._one("SELECT address, transport FROM host WHERE id = ?", host)
+            self._hosts[host] = (address(text), transport)
+        if type(port) is not int or not 0 <= port <= 65535:  # SQLite's types are suggestions
+            raise FieldError(f"{shown(port)} is no port")
+        return PortKey(*self._hosts[host], port)
+
+    def _record(self, said: int) -> Record:
+        if said not in self._records:
+            self._records[said] = record_from(*self._one("SELECT record FROM said WHERE id = ?", said))
+        return self._records[said]
+
+    def _one(self, query: str, number: int) -> Any:
+        row = next(self.rows(query, number), None)
+        if row is None:
+            raise FieldError("a row names another that is not there")
+        return row
