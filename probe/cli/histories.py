@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from probe.cli.profiles import outputs
-from probe.errors import UsageError
-from probe.model import Profile
+from probe.errors import ProbeError, UsageError
+from probe.model import Profile, RunInfo
 
 if TYPE_CHECKING:
     from probe.report.archive import Archive
-    from probe.report.compared import Compared
+    from probe.report.compared import Baseline, Compared
     from probe.report.reports import Reports
 
 
@@ -37,15 +37,36 @@ def remember(reports: Reports, profile: Profile, options: Namespace) -> None:
     from probe.report.database import Database
     from probe.report.history import HistorySink
 
-    results = profile.results
-    asked = options.history or (results and results.history)
-    keep = results.keep if results else None
+    keep = profile.results.keep if profile.results else None
+    asked = _asked_for(profile, options)
     try:
         reports.also(lambda: HistorySink(Database.open(asked or default_path(), create=True), keep))
     except UsageError as error:
         if asked:
             raise
         sys.stderr.write(f"probe: this run is not remembered: {error}\n")
+
+
+def baseline(profile: Profile, options: Namespace) -> Baseline:
+    """What the HTML page compares a run with: the one before it in the history."""
+    return _before(_asked_for(profile, options) or default_path())
+
+
+def _before(path: str) -> Baseline:
+    def compared(run: RunInfo) -> Compared | None:
+        from probe.report.archive import Archive
+
+        try:
+            with Archive.open(path) as archive:
+                return archive.before(run)
+        except ProbeError:  # no history, or one that cannot be read: whoever writes to it says so
+            return None
+
+    return compared
+
+
+def _asked_for(profile: Profile, options: Namespace) -> str | None:
+    return options.history or (profile.results.history if profile.results else None)
 
 
 def runs(options: Namespace) -> int:
@@ -65,7 +86,7 @@ def show(options: Namespace) -> int:
     from probe.report.reports import Reports, outputs_of
 
     specs = outputs_of("", None, outputs(options))
-    with Reports.open(specs) as reports:
+    with Reports.open(specs, baseline=_before(options.history or default_path())) as reports:
         if _is_file(options.run):
             from probe.report.reading import read_run, replay
 

@@ -90,7 +90,7 @@ def _target_options(parser: Parser, ports: str) -> None:
 
 
 def _output_options(parser: Parser) -> None:
-    _output_option(parser, "jsonl, csv, junit, table")
+    _output_option(parser, _FORMATS)
     _history_option(parser)
     parser.add_argument("--no-history", action="store_true", help="do not remember this run")
     wires = ("auto", "raw", "packet", "xdp", "connect")
@@ -111,6 +111,9 @@ def _trace(parser: Parser) -> None:
 exit code: 0 the port is open, 1 it is not, 2 the command line is wrong, 3 it cannot be told
 
 {parser.epilog}"""
+
+
+_FORMATS = "jsonl, csv, junit, table, html, nmap-xml, sarif, prometheus"
 
 
 def _output_option(parser: Parser, formats: str) -> None:
@@ -136,7 +139,7 @@ def _diff(parser: Parser) -> None:
 def _show(parser: Parser) -> None:
     parser.add_argument("run", metavar="RUN", help=_RUN)
     _history_option(parser)
-    _output_option(parser, "jsonl, csv, junit, table")
+    _output_option(parser, _FORMATS)
 
 
 def _runs(parser: Parser) -> None:

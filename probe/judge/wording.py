@@ -71,7 +71,7 @@ def service_in_words(service: Service) -> str:
 
 def ranges(ports: Collection[int], limit: int | None = None) -> str:
     """`1-21, 23-79, 443`. Beyond `limit` ranges the rest is counted: `1, 3, … (512 ports)`."""
-    parts = [str(first) if first == last else f"{first}-{last}" for first, last in _runs(ports)]
+    parts = [str(first) if first == last else f"{first}-{last}" for first, last in runs(ports)]
     if limit is None or len(parts) <= limit:
         return ", ".join(parts)
     return f"{', '.join(parts[:limit])}, … ({len(ports)} ports)"
@@ -87,7 +87,8 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
-def _runs(ports: Collection[int]) -> Iterator[tuple[int, int]]:
+def runs(ports: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Ports as ranges, ascending, both ends included."""
     first = last = -1
     for port in sorted(ports):
         if port != last + 1 or first < 0:

@@ -190,7 +190,7 @@ class ResultsModel(_Section):
     """Files to write."""
 
     dir: Path = Field(default="results", description="The folder, relative to where probe is started.")
-    formats: Annotated[list[Format], _OneOrMore()] = Field(default=["jsonl"], description="jsonl, csv, junit.")
+    formats: Annotated[list[Format], _OneOrMore()] = Field(default=["jsonl"], description=f"{', '.join(FORMATS)}.")
     history: Path | None = Field(
         default=None, description="The file that remembers runs. Left out: the user's own, in the state directory."
     )

@@ -16,7 +16,7 @@ MEETINGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "not-open": frozenset({"closed", "rejected", "dropped"}),
     }
 )
-FORMATS = ("jsonl", "csv", "junit")
+FORMATS = ("jsonl", "csv", "junit", "html", "nmap-xml", "sarif", "prometheus")
 
 # Words that people use for a service, and the name by which probe identifies it. TLS is a layer, not a service.
 SERVICE_ALIASES: Mapping[str, str] = MappingProxyType(

@@ -11,7 +11,16 @@ from typing import Protocol
 from probe.model import Finding, RunInfo, Summary, Verdict
 
 # What can stand before the colon of `-o FORMAT:PATH`, and the ending of the file that `results:` makes of it.
-FORMATS = {"jsonl": ".jsonl", "csv": ".csv", "junit": ".xml", "table": ".txt"}
+FORMATS = {
+    "jsonl": ".jsonl",
+    "csv": ".csv",
+    "junit": ".xml",
+    "table": ".txt",
+    "html": ".html",
+    "nmap-xml": ".nmap.xml",
+    "sarif": ".sarif",
+    "prometheus": ".prom",
+}
 
 
 class Out(Protocol):

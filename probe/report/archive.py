@@ -17,6 +17,7 @@ from probe.errors import UsageError
 from probe.judge.diff import Diff
 from probe.model import RunInfo, State, Summary, Verdict
 from probe.report import Sink
+from probe.report.compared import Compared
 from probe.report.database import Database
 from probe.report.fields import Fields
 from probe.report.parsing import run_of, summary_of
@@ -102,6 +103,16 @@ class Archive:
         """What changed from `old` to `new`; costs what differs."""
         with understood(self._path):
             return compare_stored(self._stored, old.id, new.id)
+
+    def before(self, run: RunInfo) -> Compared | None:
+        """A stored run compared with the one before it of the same profile, where there are both."""
+        new = self._first(f"{_RUN} WHERE run_id = ?", run.run_id)
+        if new is None:
+            return None
+        old = self._first(f"{_RUN} WHERE profile = ? AND id < ? ORDER BY id DESC LIMIT 1", run.profile, new.id)
+        if old is None:
+            return None
+        return Compared(old.run, new.run, self.compare(old, new), old.complete and new.complete)
 
     def _by_name(self, base: str, back: int) -> Entry | None:
         if base == "last":

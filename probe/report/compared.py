@@ -5,7 +5,7 @@ Kinds of record: `diff` (the head), `change` (one event), `not-compared` (ports,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from probe.judge.diff import Change, Diff, Gap, Kind
@@ -33,6 +33,10 @@ class Compared:
             places = self.diff.gaps[gap].items()
             for (address, transport), ports in sorted(places, key=lambda item: (item[0][0].version, int(item[0][0]))):
                 yield gap, address, transport, ports
+
+
+# The comparison of a run with the one before it, where there is one. Asked for at the end of the run.
+Baseline = Callable[[RunInfo], Compared | None]
 
 
 def records(compared: Compared) -> Iterator[Record]:

@@ -9,6 +9,7 @@ reports.problems                           # what could not be written (exit cod
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Protocol
 from probe.errors import OutputError, UsageError
 from probe.model import Finding, OutputSpec, Results, RunInfo, Summary, Verdict
 from probe.report import FORMATS, Out, Sink
+from probe.report.compared import Baseline
 from probe.report.files import OutFile, StandardOutput, make_folder
 
 
@@ -64,14 +66,16 @@ class Reports:
         self.problems: list[OutputError] = []
 
     @classmethod
-    def open(cls, specs: Iterable[OutputSpec], results: Results | None = None) -> Reports:
-        """Open all or none. The folder of `results` is made where it is missing."""
+    def open(
+        cls, specs: Iterable[OutputSpec], results: Results | None = None, baseline: Baseline | None = None
+    ) -> Reports:
+        """Open all or none. The folder of `results` is made where it is missing; `baseline` is for the HTML page."""
         if results:
             make_folder(Path(results.dir))
         opened: list[_Output] = []
         try:
             for spec in specs:
-                opened.append(_open(spec))
+                opened.append(_open(spec, baseline))
         except BaseException:
             for output in opened:
                 output.out.abandon(keep=False)
@@ -85,7 +89,7 @@ class Reports:
         except OutputError as problem:
             self.problems.append(problem)
         else:
-            self._outputs.append(_Output(sink, sink))
+            self._outputs.insert(0, _Output(sink, sink))  # who compares with the history finds this run in it
 
     def start(self, run: RunInfo) -> None:
         self._tell(lambda sink: sink.start(run))
@@ -136,27 +140,28 @@ def _result_path(profile: str, folder: str, kind: str) -> str:
     return str(Path(folder) / f"{safe or 'probe'}{FORMATS.get(kind, '')}")
 
 
-def _open(spec: OutputSpec) -> _Output:
+def _open(spec: OutputSpec, baseline: Baseline | None = None) -> _Output:
     make = _sink_maker(spec.format)
     out: Out = StandardOutput() if spec.path == "-" else OutFile(spec.path)
-    return _Output(make(out), out)
+    return _Output(make(out, baseline) if spec.format == "html" else make(out), out)
 
 
-def _sink_maker(kind: str) -> Callable[[Out], Sink]:
-    if kind == "jsonl":
-        from probe.report.jsonl import JsonlSink
+_SINKS = {
+    "jsonl": "JsonlSink",
+    "csv": "CsvSink",
+    "junit": "JunitSink",
+    "table": "TableSink",
+    "html": "HtmlSink",
+    "nmap-xml": "NmapXmlSink",
+    "sarif": "SarifSink",
+    "prometheus": "PrometheusSink",
+}
 
-        return JsonlSink
-    if kind == "csv":
-        from probe.report.csv import CsvSink
 
-        return CsvSink
-    if kind == "junit":
-        from probe.report.junit import JunitSink
-
-        return JunitSink
-    if kind == "table":
-        from probe.report.table import TableSink
-
-        return TableSink
-    raise UsageError(f"unknown format {kind!r}; known: {', '.join(FORMATS)}")
+def _sink_maker(kind: str) -> Callable[..., Sink]:
+    """The class of a format, from the module that is called like it. Imported here: some bring rich or more."""
+    if kind not in _SINKS:
+        raise UsageError(f"unknown format {kind!r}; known: {', '.join(FORMATS)}")
+    module = importlib.import_module(f"probe.report.{kind.replace('-', '_')}")
+    maker: Callable[..., Sink] = getattr(module, _SINKS[kind])
+    return maker
