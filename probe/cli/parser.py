@@ -13,6 +13,7 @@ EXAMPLES = {
     "scan": "probe scan 127.0.0.1 ::1 -p 22,80,443,8000-8100",
     "trace": "probe trace 198.18.1.10 https --pcap https.pcap",
     "find": "probe find ssh 198.18.1.10 198.18.3.0/24 -p 1-65535",
+    "learn": "probe learn 198.18.1.0/28 -p 1-1024 > profile.yaml",
     "diff": "probe diff last~1 last",
     "runs": "probe runs office-edge",
     "show": "probe show last -o csv:last.csv",
@@ -67,6 +68,12 @@ def _scan(parser: Parser) -> None:
     _output_options(parser)
 
 
+def _learn(parser: Parser) -> None:
+    _target_options(parser, ports="common")
+    parser.add_argument("--no-handshake", action="store_true", help="do not complete handshakes on open ports")
+    _run_options(parser)
+
+
 def _find(parser: Parser) -> None:
     parser.add_argument("service", metavar="SERVICE", help="what shall answer there: ssh, http, postgresql …")
     _target_options(parser, ports="all")
@@ -91,6 +98,10 @@ def _target_options(parser: Parser, ports: str) -> None:
 
 def _output_options(parser: Parser) -> None:
     _output_option(parser, _FORMATS)
+    _run_options(parser)
+
+
+def _run_options(parser: Parser) -> None:
     _history_option(parser)
     parser.add_argument("--no-history", action="store_true", help="do not remember this run")
     wires = ("auto", "raw", "packet", "xdp", "connect")
@@ -113,7 +124,7 @@ exit code: 0 the port is open, 1 it is not, 2 the command line is wrong, 3 it ca
 {parser.epilog}"""
 
 
-_FORMATS = "jsonl, csv, junit, table, html, nmap-xml, sarif, prometheus"
+_FORMATS = "jsonl, csv, junit, table, html, nmap-xml, sarif, prometheus, profile"
 
 
 def _output_option(parser: Parser, formats: str) -> None:
@@ -190,6 +201,7 @@ _FILL = {
     "scan": _scan,
     "trace": _trace,
     "find": _find,
+    "learn": _learn,
     "diff": _diff,
     "runs": _runs,
     "show": _show,

@@ -38,6 +38,24 @@ def find(options: Namespace) -> int:
     return _scan(search_from_command_line(options), system_lookup, options, trust_names=True, strict=False)
 
 
+def learn(options: Namespace) -> int:
+    """A scan whose only output is the profile that expects what it saw."""
+    profile = from_command_line(options)
+    resolution = resolve(profile, system_lookup, trust_names=True)
+    from probe.report.files import StandardOutput
+    from probe.report.profile import ProfileSink
+    from probe.report.progress import progress_for
+    from probe.report.reports import Reports
+
+    progress = progress_for(sys.stderr, wanted=not options.no_progress)
+    out = StandardOutput()
+    with Reports.of(ProfileSink(out, profile.scan), out) as reports:
+        remember(reports, profile, options)
+        from probe.run import Job, run
+
+        return run(Job(profile, resolution, options.wire), reports, progress)
+
+
 @contextlib.contextmanager
 def vantage_of(profile: Profile) -> Iterator[Lookup]:
     """Where the profile scans from: its lab, built, with this process on the vantage host; or simply here.

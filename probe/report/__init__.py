@@ -20,6 +20,7 @@ FORMATS = {
     "nmap-xml": ".nmap.xml",
     "sarif": ".sarif",
     "prometheus": ".prom",
+    "profile": ".yaml",
 }
 
 

@@ -118,14 +118,19 @@ def alike(hosts: Iterable[Host]) -> Iterator[list[Host]]:
 
 def address_ranges(hosts: Iterable[Host]) -> str:
     """`198.18.1.1-9, 198.18.1.20`, as one would write it in a profile."""
+    return ", ".join(address_expressions(host.address for host in hosts))
+
+
+def address_expressions(addresses: Iterable[Address]) -> list[str]:
+    """Addresses in ascending order as few expressions, each of which a profile takes for a target."""
     runs: list[list[Address]] = []
-    for address in (host.address for host in hosts):
+    for address in addresses:
         last = runs[-1][-1] if runs else None
         if last is not None and last.version == address.version and int(address) == int(last) + 1:
             runs[-1].append(address)
         else:
             runs.append([address])
-    return ", ".join(_run(run[0], run[-1]) for run in runs)
+    return [_run(run[0], run[-1]) for run in runs]
 
 
 def _run(first: Address, last: Address) -> str:

@@ -82,6 +82,11 @@ class Reports:
             raise
         return cls(opened)
 
+    @classmethod
+    def of(cls, sink: Sink, out: Out) -> Reports:
+        """A single output that is open already."""
+        return cls([_Output(sink, out)])
+
     def also(self, opener: Callable[[], _Lasting]) -> None:
         """One more output. Where the machine fails to open it, that is a problem like any other; the run goes on."""
         try:
@@ -155,6 +160,7 @@ _SINKS = {
     "nmap-xml": "NmapXmlSink",
     "sarif": "SarifSink",
     "prometheus": "PrometheusSink",
+    "profile": "ProfileSink",
 }
 
 
