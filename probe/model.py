@@ -148,6 +148,9 @@ class Expectation:
     `number` counts from 1 in the order of the profile, `line` and `column` point at it there.
     `rest` marks the ports as "all scanned ports of the target that no other line names"; `ports` holds them resolved.
     A `service` without a `home` may answer anywhere (`probe find`).
+    With a `baseline`, the run that it names must have met `was`, and now `words` must be met; where `words` is
+    `unchanged`, nothing may differ from that run. `stay` means that it must hold in every round of a run that is
+    repeated (`--until`), not only in the last ones.
     """
 
     number: int
@@ -159,6 +162,9 @@ class Expectation:
     words: tuple[str, ...] = ()
     service: str | None = None
     home: int | None = None
+    baseline: str | None = None
+    was: tuple[str, ...] = ()
+    stay: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from probe.core.loss import estimate
 from probe.core.pace import Pace
 from probe.core.plan import Plan, Scope
 from probe.errors import WireError
-from probe.judge import Judge, Tally, answers_as, exit_code
+from probe.judge import Baselines, Judge, Tally, answers_as, exit_code
 from probe.judge.exits import OK
 from probe.model import Address, Finding, Outcome, PortKey, Profile, RunInfo, State, Summary, Target, Verdict
 from probe.net.connect import ConnectScan
@@ -36,12 +36,16 @@ Scanner = SynScan | ConnectScan
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A profile, its addresses pinned. `wire` as in `--wire`; `strict` makes an unproven deny incomplete."""
+    """A profile, its addresses pinned. `wire` as in `--wire`; `strict` makes an unproven deny incomplete.
+
+    `baselines` has the verdicts of every run that an expectation compares with.
+    """
 
     profile: Profile
     resolution: Resolution
     wire: Literal["auto", "raw", "packet", "xdp", "connect"] = "auto"
     strict: bool = False
+    baselines: Baselines = field(default_factory=dict)
 
     @property
     def wanted(self) -> str | None:
@@ -131,7 +135,8 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
     stop.listen()
     plan = Plan.of(job.resolution.targets, job.profile.scan)
     info = _describe(job, plan, scanner.name, warnings)
-    ledger = _Ledger(Judge(job.profile.expectations, job.resolution.targets, plan.ports), reports, job.wanted)
+    judge = Judge(job.profile.expectations, job.resolution.targets, plan.ports, baselines=job.baselines)
+    ledger = _Ledger(judge, reports, job.wanted)
     reports.start(info)
     async for verdict in scanner.verdicts(_orders(job, plan, info.seed, counters, stop, progress)):
         ledger.verdict(verdict)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from probe.cli.profiles import outputs
-from probe.errors import ProbeError, UsageError
-from probe.model import Profile, RunInfo
+from probe.errors import ProbeError, Problem, ProfileError, UsageError
+from probe.model import PortKey, Profile, RunInfo, Verdict
 
 if TYPE_CHECKING:
+    from probe.judge import Baselines
     from probe.report.archive import Archive
     from probe.report.compared import Baseline, Compared
     from probe.report.reports import Reports
@@ -67,6 +69,36 @@ def _before(path: str) -> Baseline:
 
 def _asked_for(profile: Profile, options: Namespace) -> str | None:
     return options.history or (profile.results.history if profile.results else None)
+
+
+def baselines(profile: Profile, options: Namespace) -> Baselines:
+    """The runs that the profile's expectations compare with. Raises ProfileError where there is no such run."""
+    named = {line.baseline: line for line in reversed(profile.expectations) if line.baseline}
+    if not named:
+        return {}
+    path = _asked_for(profile, options) or default_path()
+    found: dict[str, Mapping[PortKey, Verdict]] = {}
+    for name, line in named.items():
+        try:
+            found[name] = _verdicts_of(name, profile, path)
+        except ProbeError as error:
+            said = f"no baseline to compare with: {error}"
+            raise ProfileError([Problem(profile.path, line.line, line.column, said)]) from error
+    return found
+
+
+def _verdicts_of(name: str, profile: Profile, path: str) -> Mapping[PortKey, Verdict]:
+    """`last` is the last run of this profile, whatever ran since; a file is beside the profile."""
+    from probe.report.archive import Archive
+    from probe.report.reading import read_run
+
+    if _is_file(name):
+        folder = "" if profile.path.startswith("<") else os.path.dirname(profile.path)
+        return read_run(os.path.normpath(os.path.join(folder, name))).verdicts
+    if name.partition("~")[0] == "last":
+        name = profile.name + name.removeprefix("last")
+    with Archive.open(path) as archive:
+        return {verdict.key: verdict for verdict in archive.verdicts(archive.find(name))}
 
 
 def runs(options: Namespace) -> int:

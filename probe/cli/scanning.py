@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 
-from probe.cli.histories import baseline, remember
+from probe.cli.histories import baseline, baselines, remember
 from probe.cli.profiles import (
     from_command_line,
     lab_lookup,
@@ -80,8 +80,9 @@ def _scan(profile: Profile, lookup: Lookup, options: Namespace, *, trust_names: 
 
     progress = progress_for(sys.stderr, wanted=not options.no_progress)
     specs = outputs_of(profile.name, profile.results, outputs(options))
+    compared_with = baselines(profile, options)
     with Reports.open(specs, profile.results, baseline(profile, options)) as reports:
         remember(reports, profile, options)
         from probe.run import Job, run
 
-        return run(Job(profile, resolution, options.wire, strict), reports, progress)
+        return run(Job(profile, resolution, options.wire, strict, compared_with), reports, progress)

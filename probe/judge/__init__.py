@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from probe.judge.exits import Tally, exit_code
-from probe.judge.findings import Judge, judge
+from probe.judge.findings import Baselines, Judge, judge
 from probe.judge.moves import ServiceWatch, answers_as
 from probe.judge.ports import judge_port
 from probe.judge.wording import evidence_in_words, seen_in_words
@@ -16,6 +16,7 @@ from probe.judge.words import WORDS, meets
 
 __all__ = [
     "WORDS",
+    "Baselines",
     "Judge",
     "ServiceWatch",
     "Tally",

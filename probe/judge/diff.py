@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from probe.judge import exits
-from probe.judge.likeness import Layer, Undecided, answering, difference, identity
+from probe.judge.likeness import Layer, Undecided, answering, difference
 from probe.judge.relocation import Move, Pair, lost, moves
-from probe.judge.wording import evidence_in_words, place, printable, seen_in_words, service_in_words, some
+from probe.judge.wording import look_in_words, place, service_in_words, some
 from probe.model import Address, PortKey, Verdict
 
 
@@ -129,17 +129,6 @@ def compare(old: Mapping[PortKey, Verdict], new: Mapping[PortKey, Verdict]) -> D
     for key in new.keys() - old.keys():
         comparison.alone(Gap.BEFORE, new[key])
     return comparison.diff()
-
-
-def look_in_words(verdict: Verdict) -> str:
-    """`open, ssh (OpenSSH 9.2)`, `filtered (dropped): no answer to 3 probes`: who answers, or what shows that none."""
-    service = answering(verdict)
-    if service is None:
-        return f"{seen_in_words(verdict)}: {evidence_in_words(verdict)}"
-    layer = f" inside {service.tls.version}" if service.tls and service.name else ""
-    mark = identity(service)
-    known_by = f", {printable(mark)[:19]}…" if mark else ""
-    return f"{seen_in_words(verdict)}, {service_in_words(service)}{layer}{known_by}"
 
 
 def _changed(pair: Pair) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
+from probe.judge.changes import judge_change
 from probe.judge.moves import Baseline, ServiceWatch
 from probe.judge.ports import judge_port
 from probe.judge.search import ServiceSearch
 from probe.model import Address, Evidence, Expectation, Finding, PortKey, Reason, State, Target, Verdict
+from probe.profile.words import UNCHANGED
+
+# The runs that expectations name, by that name.
+Baselines = Mapping[str, Mapping[PortKey, Verdict]]
 
 Watch = ServiceWatch | ServiceSearch
 
@@ -16,7 +22,8 @@ class Judge:
     """Judges while the scan runs: `see` each verdict once, then `finish` for the findings about services.
 
     Memory grows with the expectations and with what answers, not with the ports scanned. `baseline` is what identified
-    itself in an earlier run, by place: with it, servers are told apart by their keys.
+    itself in an earlier run, by place: with it, servers are told apart by their keys. `baselines` has the verdicts of
+    every run that an expectation compares with.
     """
 
     def __init__(
@@ -25,7 +32,9 @@ class Judge:
         targets: Iterable[Target],
         scanned_ports: Sequence[int],
         baseline: Baseline | None = None,
+        baselines: Baselines = MappingProxyType({}),
     ) -> None:
+        self._baselines = baselines
         self._targets = {target.name: target for target in targets}
         self._baseline = baseline
         self._by_port: dict[tuple[str, int], list[Expectation]] = {}
@@ -44,13 +53,17 @@ class Judge:
 
     def see(self, verdict: Verdict) -> list[Finding]:
         """The findings that this verdict decides: one per port expectation that names it, often none."""
-        findings = []
+        about: list[Expectation] = []
         for name in self._names(verdict.key.address):
             for watch in self._watches.get(name, ()):
                 watch.see(verdict)
-            for expectation in self._by_port.get((name, verdict.key.port), ()):
-                findings.append(judge_port(expectation, verdict))
-        return findings
+            about += self._by_port.get((name, verdict.key.port), ())
+        announced = {expectation.number for expectation in about if expectation.was}
+        return [
+            _judged(expectation, verdict, self._baselines)
+            for expectation in about
+            if expectation.words != (UNCHANGED,) or expectation.number not in announced
+        ]
 
     def finish(self) -> list[Finding]:
         """The findings about services, in the order of the profile."""
@@ -71,6 +84,7 @@ def judge(
     verdicts: Mapping[PortKey, Verdict],
     scanned_ports: tuple[int, ...],
     baseline: Baseline | None = None,
+    baselines: Baselines = MappingProxyType({}),
 ) -> Iterator[Finding]:
     """Judge a finished scan, in the order of the profile: one finding per (port expectation, address, port), one per
     service expectation. A port that was to be scanned and has no verdict is `unknown/not-sent`.
@@ -80,7 +94,7 @@ def judge(
         target = by_name[expectation.target]
         if expectation.service is None:
             ports = sorted(expectation.ports)
-            yield from (judge_port(expectation, verdict) for verdict in _verdicts(target, ports, verdicts))
+            yield from (_judged(expectation, one, baselines) for one in _verdicts(target, ports, verdicts))
             continue
         watch = _watch(expectation, target, scanned_ports, baseline)
         for verdict in _verdicts(target, scanned_ports, verdicts):
@@ -93,6 +107,12 @@ def _watch(expectation: Expectation, target: Target, ports: Sequence[int], basel
     if expectation.home is None:
         return ServiceSearch(expectation, target, ports)
     return ServiceWatch(expectation, target, ports, baseline)
+
+
+def _judged(expectation: Expectation, verdict: Verdict, baselines: Baselines) -> Finding:
+    if expectation.baseline is None:
+        return judge_port(expectation, verdict)
+    return judge_change(expectation, verdict, baselines[expectation.baseline].get(verdict.key))
 
 
 def _verdicts(target: Target, ports: Sequence[int], verdicts: Mapping[PortKey, Verdict]) -> Iterator[Verdict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from probe.judge.likeness import answering, identity
 from probe.model import Cause, Evidence, PortKey, Reason, Service, State, Verdict
 
 _PACKETS = {Reason.SYN_ACK: "SYN-ACK", Reason.RESET: "RST"}
@@ -34,6 +35,17 @@ def seen_in_words(verdict: Verdict) -> str:
     if verdict.cause in (None, Cause.UNDETERMINED):
         return f"{verdict.state}, cause undetermined"
     return f"{verdict.state} ({verdict.cause})"
+
+
+def look_in_words(verdict: Verdict) -> str:
+    """`open, ssh (OpenSSH 9.2)`, `filtered (dropped): no answer to 3 probes`: who answers, or what shows that none."""
+    service = answering(verdict)
+    if service is None:
+        return f"{seen_in_words(verdict)}: {evidence_in_words(verdict)}"
+    layer = f" inside {printable(service.tls.version)}" if service.tls and service.name else ""
+    mark = identity(service)
+    known_by = f", {printable(mark)[:19]}…" if mark else ""
+    return f"{seen_in_words(verdict)}, {service_in_words(service)}{layer}{known_by}"
 
 
 def words_in_words(words: Sequence[str]) -> str:

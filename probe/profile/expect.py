@@ -14,17 +14,22 @@ from probe.model import Expectation
 from probe.profile.nodes import Map, Node, find
 from probe.profile.ports import format_ports
 from probe.profile.schema import ExpectKeys
-from probe.profile.words import MEETINGS, meant, quoted
+from probe.profile.words import MEETINGS, UNCHANGED, meant, quoted
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What was understood of one line. `number` counts from 1, `node` is its place, `whole` that nothing is missing."""
+    """What was understood of one line. `number` counts from 1, `node` is its place, `whole` that nothing is missing.
+
+    A line with a `baseline` is several: one for each `change`, with `was`, and itself for what is `otherwise`.
+    """
 
     number: int
     node: Map
     said: ExpectKeys
     whole: bool = True
+    baseline: str | None = None
+    was: tuple[str, ...] = ()
 
     @property
     def ports(self) -> frozenset[int]:
@@ -57,13 +62,30 @@ def check(lines: Sequence[Line], path: str, targets: Iterable[str], scanned: fro
     return [Problem(path, node.line, node.column, message) for node, message in found]
 
 
-def expectations(lines: Sequence[Line], scanned: frozenset[int]) -> tuple[Expectation, ...]:
-    """The checked lines as the judge takes them: one for each target of a line, `rest` turned into ports."""
+def expectations(lines: Sequence[Line], scanned: frozenset[int], targets: Iterable[str]) -> tuple[Expectation, ...]:
+    """The checked lines as the judge takes them: one for each target of a line, `rest` turned into ports.
+
+    What is `otherwise` unchanged is said of all `targets`, and of every port: the judge lets announced ones out.
+    """
     about = _by_target(lines)
+    all_targets = list(dict.fromkeys(targets))
     named = {target: frozenset[int]().union(*(line.ports for line in found)) for target, found in about.items()}
     # A set of 65,535 ports takes 4 MB: targets about which the same is said share one.
     rests = {ports: scanned - ports for ports in set(named.values())}
-    return tuple(_expectation(line, target, rests[named[target]]) for line in lines for target in line.said.to)
+    return tuple(
+        expectation
+        for line in lines
+        for expectation in (
+            _unchanged(line, all_targets, scanned)
+            if line.said.otherwise
+            else [_expectation(line, target, rests[named[target]]) for target in line.said.to]
+        )
+    )
+
+
+def _unchanged(line: Line, targets: list[str], scanned: frozenset[int]) -> list[Expectation]:
+    place = (line.number, line.node.line, line.node.column)
+    return [Expectation(*place, target, scanned, words=(UNCHANGED,), baseline=line.baseline) for target in targets]
 
 
 def _by_target(lines: Iterable[Line]) -> dict[str, list[Line]]:
@@ -79,7 +101,12 @@ def _expectation(line: Line, target: str, rest: frozenset[int]) -> Expectation:
     if said.service is not None:
         return Expectation(line.number, node.line, node.column, target, service=said.service, home=said.on)
     ports = rest if said.rest else line.ports
-    return Expectation(line.number, node.line, node.column, target, ports, said.rest, tuple(said.words or ()))
+    return Expectation(
+        *(line.number, node.line, node.column, target, ports, said.rest, tuple(said.words or ())),
+        baseline=line.baseline,
+        was=line.was,
+        stay=said.must is not None,
+    )
 
 
 def _unknown_targets(line: Line, known: list[str]) -> Iterator[tuple[Node, str]]:

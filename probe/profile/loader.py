@@ -56,12 +56,26 @@ def _validated(root: Map, path: str, problems: list[Problem]) -> ProfileModel | 
 def _lines(root: Map) -> list[expect.Line]:
     """What can be understood of the lines of `expect`, each by itself and key by key."""
     nodes = enumerate(items_of(root.get("expect")), 1)
-    return [_line(number, node) for number, node in nodes if isinstance(node, Map)]
+    lines = [_line(number, node) for number, node in nodes if isinstance(node, Map)]
+    return [part for line in lines for part in (line, *_announced(line))]
+
+
+def _announced(line: expect.Line) -> list[expect.Line]:
+    """Each `change` of a line with a baseline, as a line of its own."""
+    nodes = items_of(line.node.get("change")) if line.said.change else ()
+    return [
+        expect.Line(
+            line.number, node, ExpectKeys.model_construct(to=said.to, tcp=said.tcp, words=said.words),
+            line.whole, line.said.baseline, tuple(said.was),
+        )
+        for said, node in zip(line.said.change or (), nodes, strict=True)
+        if isinstance(node, Map)
+    ]  # fmt: skip
 
 
 def _line(number: int, node: Map) -> expect.Line:
     if (said := _understood(ExpectModel, node)) is not None:
-        return expect.Line(number, node, said)
+        return expect.Line(number, node, said, baseline=said.baseline)
     usable = tuple(entry for entry in node.entries if _understood(ExpectKeys, replace(node, entries=(entry,))))
     keys = ExpectKeys.model_validate(plain(replace(node, entries=usable)))
     return expect.Line(number, node, keys, whole=False)
@@ -96,7 +110,7 @@ def _profile(model: ProfileModel, root: Map, path: str, lines: list[expect.Line]
         name=model.name,
         path=path,
         scan=scan_options(model.scan, scanned),
-        expectations=expect.expectations(lines, scanned),
+        expectations=expect.expectations(lines, scanned, model.targets),
         lab=_beside(path, model.lab) if model.lab else None,
         vantage=model.vantage,
         results=_results(model),

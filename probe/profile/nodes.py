@@ -83,7 +83,7 @@ def find(root: Node, location: Sequence[int | str]) -> tuple[Node, Entry | None]
 
 def _below(node: Node, step: int | str) -> Entry | Node | None:
     if isinstance(node, Map):
-        return node.entry(step)
+        return node if step == 0 else node.entry(step)  # a mapping may stand in for a list of one, as a scalar does
     if isinstance(node, List) and isinstance(step, int) and step < len(node.items):
         return node.items[step]
     return None

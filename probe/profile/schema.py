@@ -84,6 +84,9 @@ ExcludedAddress = Annotated[AddressSpec, PlainValidator(values.excluded), _ADDRE
 ScopeAddress = Annotated[AddressSpec, PlainValidator(values.in_scope), _text("^[0-9A-Fa-f.:/-]+$")]
 Word = Annotated[str, PlainValidator(values.verdict_word), _one_of(*MEETINGS)]
 Format = Annotated[str, PlainValidator(values.result_format), _one_of(*FORMATS)]
+Baseline = Annotated[str, PlainValidator(values.baseline), _text(r"\S")]
+Stay = Annotated[str, PlainValidator(values.only("stay")), WithJsonSchema({"const": "stay"})]
+Unchanged = Annotated[str, PlainValidator(values.only("unchanged")), WithJsonSchema({"const": "unchanged"})]
 TargetName = Annotated[str, PlainValidator(values.word), _text(f"^{values.NAME}$")]
 Service = Annotated[str, PlainValidator(values.service), _text(f"^{values.SERVICE}$")]
 Seconds = Annotated[float, PlainValidator(values.seconds), _SECONDS]
@@ -130,6 +133,15 @@ class ScanModel(_Section):
     )
 
 
+class ChangeModel(_Section):
+    """One change that is announced: what these ports were in the baseline, and what they must be now."""
+
+    to: Annotated[list[TargetName], _OneOrMore()] = Field(description="The target, or a list of targets.")
+    tcp: Annotated[list[Ports], _OneOrMore()] = Field(description="Ports as under scan.")
+    was: Annotated[list[Word], _OneOrMore()] = Field(alias="from", description="What they were, a word or a list.")
+    words: Annotated[list[Word], _OneOrMore()] = Field(alias="is", description="What they must be now.")
+
+
 class ExpectKeys(_Section):
     """The keys of a line in `expect`, each by itself: what can be said of a line that is not whole."""
 
@@ -140,32 +152,48 @@ class ExpectKeys(_Section):
     words: Annotated[list[Word], _OneOrMore()] | None = Field(
         default=None, alias="is", description="What these ports must be: one word, or a list of which one must fit."
     )
+    must: Stay | None = Field(default=None, description="stay: with --until, every round must meet this line.")
     service: Service | None = Field(default=None, description="The service that must answer, such as ssh or http.")
     on: Port | None = Field(default=None, description="The port that is the service's home; it is scanned in any case.")
+    baseline: Baseline | None = Field(
+        default=None, description="The run to compare with: last, last~1, a profile's name, or a jsonl file."
+    )
+    change: Annotated[list[ChangeModel], _OneOrMore()] | None = Field(
+        default=None, description="What is announced to differ from the baseline."
+    )
+    otherwise: Unchanged | None = Field(
+        default=None, description="unchanged: every other scanned port must be as it was."
+    )
 
     @property
     def rest(self) -> bool:
         return self.tcp is not None and None in self.tcp
 
 
+_FORMS = (("to", "tcp", "is"), ("to", "service", "on"), ("baseline",))
+_OPTIONS = {"is": ("must",), "on": (), "baseline": ("change", "otherwise")}
+
+
+def _shapes() -> list[Any]:
+    """The forms as JSON Schema has it: what each requires, and what it has no place for."""
+    known = {key for form in _FORMS for key in (*form, *_OPTIONS[form[-1]])}
+    shapes: list[dict[str, Any]] = [
+        {"required": list(form), "properties": dict.fromkeys(sorted(known - {*form, *_OPTIONS[form[-1]]}), False)}
+        for form in _FORMS
+    ]
+    shapes[-1]["anyOf"] = [{"required": ["change"]}, {"required": ["otherwise"]}]
+    return shapes
+
+
 class ExpectModel(ExpectKeys):
-    """One promise: by port (`tcp` and `is`), or by what answers (`service` and `on`)."""
+    """One promise: by port (`tcp` and `is`), by what answers (`service` and `on`), or about a change (`baseline`)."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {"required": ["tcp", "is"], "properties": {"service": False, "on": False}},
-                {"required": ["service", "on"], "properties": {"tcp": False, "is": False}},
-            ]
-        }
-    )
-
-    to: Annotated[list[TargetName], _OneOrMore()] = Field(description="The target, or a list of targets.")
+    model_config = ConfigDict(json_schema_extra={"oneOf": _shapes()})
 
     @model_validator(mode="after")
     def _one_form(self) -> ExpectModel:
-        given = {"tcp": self.tcp, "is": self.words, "service": self.service, "on": self.on}
-        if complaint := _form_complaint([key for key, value in given.items() if value is not None]):
+        names = {name: info.alias or name for name, info in type(self).model_fields.items()}
+        if complaint := _form_complaint([key for name, key in names.items() if getattr(self, name) not in (None, [])]):
             raise ValueError(complaint)
         if self.rest and len(self.tcp or ()) > 1:
             raise ValueError("'rest' stands alone (name the other ports in a line of their own)")
@@ -176,14 +204,32 @@ _PARTNERS = {"tcp": "is", "is": "tcp", "service": "on", "on": "service"}
 
 
 def _form_complaint(keys: list[str]) -> str | None:
+    """What is wrong with these keys together; `keys` in the order of the model."""
+    if "baseline" in keys or "change" in keys or "otherwise" in keys:
+        return _contract_complaint(keys)
     forms = "(write 'tcp' and 'is', or 'service' and 'on')"
-    if not keys:
+    if "to" not in keys:
+        return "the key 'to' is missing"
+    about = [key for key in keys if key in _PARTNERS]
+    if not about:
         return f"nothing is expected here {forms}"
-    missing = _PARTNERS[keys[0]]
-    strangers = [key for key in keys if key not in (keys[0], missing)]
+    missing = _PARTNERS[about[0]]
+    strangers = [key for key in about if key not in (about[0], missing)]
     if strangers:
-        return f"{keys[0]!r} and {strangers[0]!r} in one line {forms}"
-    return None if missing in keys else f"the key {missing!r} is missing"
+        return f"{about[0]!r} and {strangers[0]!r} in one line {forms}"
+    if missing not in about:
+        return f"the key {missing!r} is missing"
+    return "'must' belongs to a line with 'tcp' and 'is'" if "must" in keys and "service" in about else None
+
+
+def _contract_complaint(keys: list[str]) -> str | None:
+    forms = "(write 'baseline' with 'change', 'otherwise', or both)"
+    if "baseline" not in keys:
+        return f"the key 'baseline' is missing {forms}"
+    strangers = [key for key in keys if key not in ("baseline", "change", "otherwise")]
+    if strangers:
+        return f"'baseline' and {strangers[0]!r} in one line {forms}"
+    return None if len(keys) > 1 else f"nothing is expected here {forms}"
 
 
 class ResultsModel(_Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from probe.model import AddressSpec, Keep
 from probe.profile.ports import PortError, parse_ports
@@ -122,6 +123,24 @@ def keep(value: object) -> Keep:
     if not match:
         raise ValueError(f"expected a number of runs (50) or of days (90d), not {shown(value)}")
     return Keep(days=int(match[2])) if match[2] else Keep(runs=int(match[3]))
+
+
+def baseline(value: object) -> str:
+    """The name of a run, or the path of a jsonl file."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError(f"expected a run (such as last) or a jsonl file, not {shown(value)}")
+    return value
+
+
+def only(choice: str) -> Callable[[object], str]:
+    """The one word that may stand here."""
+
+    def check(value: object) -> str:
+        if word(value) != choice:
+            raise ValueError(f"unknown word {quoted(value)} (it can only be {choice!r})")
+        return choice
+
+    return check
 
 
 def verdict_word(value: object) -> str:

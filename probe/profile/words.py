@@ -16,6 +16,8 @@ MEETINGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "not-open": frozenset({"closed", "rejected", "dropped"}),
     }
 )
+# What `otherwise` asks for; the one word that is met by comparing with another run.
+UNCHANGED = "unchanged"
 FORMATS = ("jsonl", "csv", "junit", "html", "nmap-xml", "sarif", "prometheus")
 
 # Words that people use for a service, and the name by which probe identifies it. TLS is a layer, not a service.

@@ -14,9 +14,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from probe.judge.diff import Change, Gap, Kind, look_in_words
+from probe.judge.diff import Change, Gap, Kind
 from probe.judge.likeness import answering
-from probe.judge.wording import printable, ranges
+from probe.judge.wording import look_in_words, printable, ranges
 from probe.model import RunInfo
 from probe.report import Out
 from probe.report.compared import Compared

@@ -88,7 +88,12 @@ class FindingFold:
         seen = signature(finding.verdict) if finding.verdict else ()
         # A line with several targets is one expectation for each of them, all of the same number.
         expectation = finding.expectation
-        where = (expectation.number, expectation.target, finding.key.address if finding.key else None)
+        where = (
+            expectation.number,
+            expectation.target,
+            expectation.words,
+            finding.key.address if finding.key else None,
+        )
         _, ports = self._groups.setdefault((*where, seen), (finding, []))
         if finding.key:
             ports.append(finding.key.port)

@@ -158,6 +158,9 @@ def _expectation(fields: Fields) -> Expectation:
         words=fields.optional("expected", listed(text)) or (),
         service=fields.optional("service", text),
         home=fields.optional("home", _PORT),
+        baseline=fields.optional("baseline", text),
+        was=fields.optional("was", listed(text)) or (),
+        stay="must" in fields.record,
     )
 
 

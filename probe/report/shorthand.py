@@ -36,7 +36,7 @@ def look(verdict: Verdict) -> str:
 
 def remark_key(finding: Finding) -> Hashable:
     """Equal for findings with the same remark."""
-    expectation = (finding.expectation.number, finding.expectation.target)
+    expectation = (finding.expectation.number, finding.expectation.target, finding.expectation.words)
     return (*expectation, finding.outcome, finding.proof, finding.observed, finding.found, _told(finding))
 
 

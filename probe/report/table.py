@@ -231,6 +231,9 @@ def _details(finding: Finding) -> Iterator[tuple[str, str]]:
     if verdict is None:
         yield finding.observed, printable(finding.message)
         return
+    if expectation.baseline:
+        yield "compared", printable(finding.message)
+        return
     yield "expected", words_in_words(expectation.words)
     yield "seen", f"{seen_in_words(verdict)}: {evidence_in_words(verdict)}"
 

@@ -246,6 +246,35 @@ BAD: list[tuple[str | bytes, str, str]] = [
         "9:5",
         "port 22 of 'web' must be dropped here (line 9) and home of ssh in line 8",
     ),
+    # Change contracts.
+    (
+        line("{baseline: last}"),
+        "8:5",
+        "nothing is expected here (write 'baseline' with 'change', 'otherwise', or both)",
+    ),
+    (line("{otherwise: unchanged}"), "8:5", "the key 'baseline' is missing"),
+    (line("{baseline: last, otherwise: same}"), "8:33", "unknown word 'same' (it can only be 'unchanged')"),
+    (line("{baseline: last, tcp: 22, is: open}"), "8:5", "'baseline' and 'tcp' in one line"),
+    (line("{to: web, baseline: last, otherwise: unchanged}"), "8:5", "'baseline' and 'to' in one line"),
+    (line("{baseline: 7, otherwise: unchanged}"), "8:16", "expected a run (such as last) or a jsonl file"),
+    (line("{baseline: last, change: [{to: web, tcp: 22, is: open}]}"), "8:31", "the key 'from' is missing"),
+    (
+        line("{baseline: last, change: {to: www, tcp: 22, from: dropped, is: open}}"),
+        "8:35",
+        "no target is called 'www'",
+    ),
+    (line("{baseline: last, change: {to: web, tcp: 23, from: dropped, is: open}}"), "8:45", "port 23 is not scanned"),
+    (line("{baseline: last, change: {to: web, tcp: rest, from: dropped, is: open}}"), "8:45", "'rest' belongs to"),
+    (line("{baseline: last, change: {to: web, tcp: 22, from: shut, is: open}}"), "8:55", "unknown word 'shut'"),
+    (
+        line(
+            "{to: web, tcp: 22, is: dropped}\n  - {baseline: last, change: {to: web, tcp: 22, from: dropped, is: open}}"
+        ),
+        "9:30",
+        "port 22 of 'web' must be open here (line 9) and dropped in line 8",
+    ),
+    (line("{to: web, tcp: 22, is: open, must: go}"), "8:40", "unknown word 'go' (it can only be 'stay')"),
+    (line("{to: web, service: ssh, on: 22, must: stay}"), "8:5", "'must' belongs to a line with 'tcp' and 'is'"),
     # What shows once names are looked up.
     (target("nowhere.example"), "4:8", "'nowhere.example' does not resolve (Name or service not known)"),
     (target("[198.18.1.10, empty.example]"), "4:22", "'empty.example' does not resolve (no address)"),

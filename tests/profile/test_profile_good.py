@@ -185,3 +185,45 @@ def test_editor_and_validator_refuse_the_same(old: str, new: str) -> None:
         load(data, "x")
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(plain(read(data, "x")), json_schema(), jsonschema.Draft202012Validator)
+
+
+CONTRACT = """\
+version: 1
+name: t
+targets: {web: 198.18.1.10, db: 198.18.2.20}
+scan: {tcp: [22, 80, 8443]}
+expect:
+  - {to: db, tcp: rest, is: dropped, must: stay}
+  - baseline: last
+    change:
+      - {to: web, tcp: 8443, from: dropped, is: open}
+      - {to: [web, db], tcp: [22, 80], from: [open, closed], is: rejected}
+    otherwise: unchanged
+  - {baseline: before.jsonl, change: {to: web, tcp: 22, from: open, is: dropped}}
+"""
+
+
+def test_a_change_contract() -> None:
+    lines = load(CONTRACT.replace("  - {baseline: b", "#").encode(), "p.yaml").expectations
+    everything = frozenset({22, 80, 8443})
+    assert lines == (
+        Expectation(1, 6, 5, "db", everything - {22, 80}, True, ("dropped",), stay=True),
+        Expectation(2, 7, 5, "web", everything, words=("unchanged",), baseline="last"),
+        Expectation(2, 7, 5, "db", everything, words=("unchanged",), baseline="last"),
+        Expectation(2, 9, 9, "web", frozenset({8443}), False, ("open",), baseline="last", was=("dropped",)),
+        Expectation(
+            2, 10, 9, "web", frozenset({22, 80}), False, ("rejected",), baseline="last", was=("open", "closed")
+        ),
+        Expectation(2, 10, 9, "db", frozenset({22, 80}), False, ("rejected",), baseline="last", was=("open", "closed")),
+    )
+
+
+def test_a_change_without_a_rest() -> None:
+    source = CONTRACT[: CONTRACT.index("  - baseline")] + CONTRACT[CONTRACT.index("  - {baseline") :]
+    assert load(source.encode(), "p.yaml").expectations[1:] == (
+        Expectation(2, 7, 38, "web", frozenset({22}), False, ("dropped",), baseline="before.jsonl", was=("open",)),
+    )
+
+
+def test_the_schema_takes_contracts_too() -> None:
+    jsonschema.validate(plain(read(CONTRACT.encode(), "p.yaml")), json_schema())
