@@ -398,6 +398,7 @@ class Summary:
 
     `p_miss` is the estimated chance that an answer gets lost, by class (`syn-ack`, `reset`), `rate` the packets per
     second that the path bore, where it was less than the ceiling.
+    Of a run that was repeated: how many `rounds` there were, in how many of the last ones everything held, since when.
     """
 
     complete: bool
@@ -411,3 +412,6 @@ class Summary:
     findings: dict[Outcome, int] = field(default_factory=dict)
     p_miss: dict[str, float] = field(default_factory=dict)
     rate: float | None = None
+    rounds: int | None = None
+    held: int | None = None
+    held_since_s: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any, NoReturn
 
 from probe.cli import COMMANDS
@@ -58,6 +59,8 @@ def _run(parser: Parser) -> None:
     parser.add_argument("profile", metavar="PROFILE", help="a YAML file, or `-` for standard input")
     parser.add_argument("--strict", action="store_true", help="an unproven deny makes the run incomplete (exit 3)")
     parser.add_argument("--seed", type=_whole, help="repeat the probe order of an earlier run")
+    parser.add_argument("--until", metavar="TIME", type=_duration, help="repeat for 60s or 5m, or until it holds")
+    parser.add_argument("--stable", metavar="N", type=_whole, default=3, help="how often in a row it must (default 3)")
     _output_options(parser)
 
 
@@ -194,6 +197,14 @@ def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
     return int(text)
+
+
+def _duration(text: str) -> float:
+    """Seconds of a duration: `60s`, `5m`, `500ms`."""
+    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(ms|s|m|h)", text, re.ASCII)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration (write 60s, 5m or 500ms)")
+    return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 _FILL = {

@@ -85,4 +85,9 @@ def _scan(profile: Profile, lookup: Lookup, options: Namespace, *, trust_names: 
         remember(reports, profile, options)
         from probe.run import Job, run
 
-        return run(Job(profile, resolution, options.wire, strict, compared_with), reports, progress)
+        job = Job(profile, resolution, options.wire, strict, compared_with)
+        if getattr(options, "until", None) is None:
+            return run(job, reports, progress)
+        from probe.converge import converge
+
+        return converge(job, reports, progress, within_s=options.until, stable=max(options.stable, 1))

@@ -126,8 +126,9 @@ def compare(old: Mapping[PortKey, Verdict], new: Mapping[PortKey, Verdict]) -> D
             comparison.pair(verdict, new[key])
         else:
             comparison.alone(Gap.NOW, verdict)
-    for key in new.keys() - old.keys():
-        comparison.alone(Gap.BEFORE, new[key])
+    for key, verdict in new.items():
+        if key not in old:
+            comparison.alone(Gap.BEFORE, verdict)
     return comparison.diff()
 
 

@@ -96,6 +96,9 @@ def summary_of(fields: Fields) -> Summary:
         duration_s=fields.required("duration_s", number),
         interrupted=fields.optional("interrupted", text),
         findings=fields.optional("findings", nested(_outcomes)) or {},
+        rounds=fields.optional("rounds", _COUNT),
+        held=fields.optional("held", _COUNT),
+        held_since_s=fields.optional("held_since_s", number),
     )
 
 

@@ -103,6 +103,9 @@ def summary_record(summary: Summary) -> Record:
         interrupted=summary.interrupted,
         p_miss={kind: float(f"{value:.2g}") for kind, value in summary.p_miss.items()} or None,
         rate=round(summary.rate, 1) if summary.rate else None,
+        rounds=summary.rounds,
+        held=summary.held,
+        held_since_s=None if summary.held_since_s is None else round(summary.held_since_s, 3),
     )
 
 

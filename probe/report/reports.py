@@ -83,7 +83,7 @@ class Reports:
         return cls(opened)
 
     @classmethod
-    def of(cls, sink: Sink, out: Out) -> Reports:
+    def of(cls, sink: Sink, out: _Ending) -> Reports:
         """A single output that is open already."""
         return cls([_Output(sink, out)])
 

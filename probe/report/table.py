@@ -245,11 +245,18 @@ def _met_line(met: int, unproven: int) -> Text:
     return text
 
 
+def _rounds(summary: Summary) -> str:
+    if summary.rounds is None:
+        return ""
+    since = f" since {summary.held_since_s:.1f} s" if summary.held_since_s is not None else ""
+    return f"held {summary.held} times in a row{since}, {plural(summary.rounds, 'round')}"
+
+
 def _summary_line(summary: Summary, findings: dict[Outcome, int]) -> Text:
     probes = f"{summary.sent} sent, {summary.received} received, {summary.forged} forged in {summary.duration_s:.1f} s"
     ports = ", ".join(f"{summary.counts.get(state, 0)} {state}" for state in State)
     judged = ", ".join(f"{number} {outcome}" for outcome, number in findings.items()) if any(findings.values()) else ""
-    text = Text(" · ".join(filter(None, [probes, ports, judged])) + " · ", "dim")
+    text = Text(" · ".join(filter(None, [probes, ports, judged, _rounds(summary)])) + " · ", "dim")
     meaning = MEANING.get(summary.exit_code, "see the messages on standard error")
     return text.append(
         f"exit {summary.exit_code}: {meaning}", "not dim green" if summary.exit_code == 0 else "not dim red"

@@ -1,0 +1,41 @@
+"""A run kept in memory, to be told later: of a run that is repeated, only the last round is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from probe.model import Finding, RunInfo, Summary, Verdict
+from probe.report import Sink
+
+
+class Tape:
+    """A sink that remembers. `summary` is None until the run has ended."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[Verdict] = []
+        self.findings: list[Finding] = []
+        self.summary: Summary | None = None
+
+    def start(self, run: RunInfo) -> None:
+        self.run = run
+
+    def port(self, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
+
+    def finding(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+    def finish(self, summary: Summary) -> None:
+        self.summary = summary
+
+    def abandon(self, *, keep: bool) -> None:
+        """There is nothing to give up."""
+
+    def play(self, sink: Sink, findings: Iterable[Finding], summary: Summary) -> None:
+        """Tell `sink` of the run, with these findings and this end instead of its own."""
+        sink.start(self.run)
+        for verdict in self.verdicts:
+            sink.port(verdict)
+        for finding in findings:
+            sink.finding(finding)
+        sink.finish(summary)
