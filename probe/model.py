@@ -375,7 +375,7 @@ class Finding:
 class RunInfo:
     """The head of a run. `wire` says how packets were sent (`raw`, `packet`, `xdp`, `connect`).
 
-    `started` is UTC in ISO 8601.
+    `started` is UTC in ISO 8601. `shard` is `2/5` for the second part of five.
     """
 
     run_id: str
@@ -390,6 +390,7 @@ class RunInfo:
     ports: int = 0
     deadline_s: float = 0.0
     warnings: tuple[str, ...] = ()
+    shard: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ Scanner = SynScan | ConnectScan
 class Job:
     """A profile, its addresses pinned. `wire` as in `--wire`; `strict` makes an unproven deny incomplete.
 
-    `baselines` has the verdicts of every run that an expectation compares with.
+    `baselines` has the verdicts of every run that an expectation compares with; `shard` is the part that is sent,
+    see `Plan`.
     """
 
     profile: Profile
@@ -46,6 +47,7 @@ class Job:
     wire: Literal["auto", "raw", "packet", "xdp", "connect"] = "auto"
     strict: bool = False
     baselines: Baselines = field(default_factory=dict)
+    shard: tuple[int, int] = (0, 1)
 
     @property
     def wanted(self) -> str | None:
@@ -133,7 +135,7 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
     clock = asyncio.get_running_loop().time
     stop, counters, began = _Stop(), Counters(), clock()
     stop.listen()
-    plan = Plan.of(job.resolution.targets, job.profile.scan)
+    plan = Plan.of(job.resolution.targets, job.profile.scan, job.shard)
     info = _describe(job, plan, scanner.name, warnings)
     judge = Judge(job.profile.expectations, job.resolution.targets, plan.ports, baselines=job.baselines)
     ledger = _Ledger(judge, reports, job.wanted)
@@ -181,6 +183,7 @@ def _describe(job: Job, plan: Plan, wire: str, warnings: tuple[str, ...]) -> Run
         ports=len(plan.ports),
         deadline_s=plan.deadline_s,
         warnings=warnings,
+        shard=f"{job.shard[0] + 1}/{job.shard[1]}" if job.shard[1] > 1 else None,
     )
 
 

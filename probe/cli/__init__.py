@@ -14,6 +14,7 @@ COMMANDS = {
     "trace": "one handshake, packet by packet, and what it means",
     "find": "where a service answers, whatever the port",
     "learn": "scan now, and write the profile that expects exactly this",
+    "merge": "the results of several shards as one run",
     "diff": "what changed between two runs",
     "runs": "the history: which runs there were",
     "show": "a run of the history again, in any format",

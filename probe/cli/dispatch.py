@@ -13,7 +13,7 @@ from probe.errors import ProbeError, ProfileError, UsageError
 
 _MODULES = {"run": "scanning", "scan": "scanning", "plan": "inspecting", "check": "inspecting", "ports": "inspecting"}
 _MODULES |= {"find": "scanning", "trace": "tracing", "schema": "inspecting", "doctor": "doctor", "lab": "labs"}
-_MODULES |= {"diff": "histories", "runs": "histories", "show": "histories", "learn": "scanning"}
+_MODULES |= {"diff": "histories", "runs": "histories", "show": "histories", "learn": "scanning", "merge": "histories"}
 
 
 def dispatch(arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from probe.cli.profiles import outputs
 from probe.errors import ProbeError, Problem, ProfileError, UsageError
-from probe.model import PortKey, Profile, RunInfo, Verdict
+from probe.model import PortKey, Profile, RunInfo, ScanOptions, Verdict
 
 if TYPE_CHECKING:
     from probe.judge import Baselines
@@ -129,6 +130,26 @@ def show(options: Namespace) -> int:
     for problem in reports.problems:
         sys.stderr.write(f"probe: {problem}\n")
     return 3 if reports.problems else 0
+
+
+def merge(options: Namespace) -> int:
+    """The runs in the files as one, judged again; its exit code."""
+    from probe.report.merging import Part, merge
+    from probe.report.reading import read_run, replay
+    from probe.report.reports import Reports, outputs_of
+
+    specs = outputs_of("", None, outputs(options))
+    merged, missing = merge(
+        [Part(path, read_run(path)) for path in options.files], secrets.token_hex(8), strict=options.strict
+    )
+    profile = Profile(merged.run.profile, "", ScanOptions())
+    with Reports.open(specs, baseline=baseline(profile, options)) as reports:
+        remember(reports, profile, options)
+        replay(merged, reports)
+    for problem in [*missing, *reports.problems]:
+        sys.stderr.write(f"probe: {problem}\n")
+    assert merged.summary
+    return merged.summary.exit_code or (3 if reports.problems else 0)
 
 
 def diff(options: Namespace) -> int:

@@ -14,6 +14,7 @@ EXAMPLES = {
     "scan": "probe scan 127.0.0.1 ::1 -p 22,80,443,8000-8100",
     "trace": "probe trace 198.18.1.10 https --pcap https.pcap",
     "find": "probe find ssh 198.18.1.10 198.18.3.0/24 -p 1-65535",
+    "merge": "probe merge shard-1.jsonl shard-2.jsonl -o jsonl:whole.jsonl",
     "learn": "probe learn 198.18.1.0/28 -p 1-1024 > profile.yaml",
     "diff": "probe diff last~1 last",
     "runs": "probe runs office-edge",
@@ -59,6 +60,9 @@ def _run(parser: Parser) -> None:
     parser.add_argument("profile", metavar="PROFILE", help="a YAML file, or `-` for standard input")
     parser.add_argument("--strict", action="store_true", help="an unproven deny makes the run incomplete (exit 3)")
     parser.add_argument("--seed", type=_whole, help="repeat the probe order of an earlier run")
+    parser.add_argument(
+        "--shard", metavar="I/N", type=_shard, default=(0, 1), help="only the I-th part of N, see merge"
+    )
     parser.add_argument("--until", metavar="TIME", type=_duration, help="repeat for 60s or 5m, or until it holds")
     parser.add_argument("--stable", metavar="N", type=_whole, default=3, help="how often in a row it must (default 3)")
     _output_options(parser)
@@ -163,6 +167,14 @@ def _runs(parser: Parser) -> None:
     _history_option(parser)
 
 
+def _merge(parser: Parser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="jsonl files of runs of one profile")
+    parser.add_argument("--strict", action="store_true", help="an unproven deny makes the run incomplete (exit 3)")
+    _history_option(parser)
+    parser.add_argument("--no-history", action="store_true", help="do not remember the merged run")
+    _output_option(parser, _FORMATS)
+
+
 def _plan(parser: Parser) -> None:
     parser.add_argument("profile", metavar="PROFILE", help="a YAML file, or `-` for standard input")
 
@@ -199,6 +211,14 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _shard(text: str) -> tuple[int, int]:
+    """`2/5` as (1, 5): the index from 0, and how many there are."""
+    match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text, re.ASCII)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shard (write 2/5 for the second part of five)")
+    return int(match[1]) - 1, int(match[2])
+
+
 def _duration(text: str) -> float:
     """Seconds of a duration: `60s`, `5m`, `500ms`."""
     match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(ms|s|m|h)", text, re.ASCII)
@@ -213,6 +233,7 @@ _FILL = {
     "trace": _trace,
     "find": _find,
     "learn": _learn,
+    "merge": _merge,
     "diff": _diff,
     "runs": _runs,
     "show": _show,

@@ -85,7 +85,8 @@ def _scan(profile: Profile, lookup: Lookup, options: Namespace, *, trust_names: 
         remember(reports, profile, options)
         from probe.run import Job, run
 
-        job = Job(profile, resolution, options.wire, strict, compared_with)
+        shard = getattr(options, "shard", (0, 1))
+        job = Job(profile, resolution, options.wire, strict, compared_with, shard)
         if getattr(options, "until", None) is None:
             return run(job, reports, progress)
         from probe.converge import converge

@@ -119,20 +119,30 @@ class Block:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would send. Probes are counted without retransmissions, packets with all of them."""
+    """What a run would send. Probes are counted without retransmissions, packets with all of them.
+
+    A `shard` (index from 0, number of shards) is the part of it that this run sends; together the shards are the whole,
+    each probe once. They share out the addresses, since what one answer of a host says about the others takes the whole
+    host; only where there are fewer addresses than shards, the ports.
+    """
 
     ranges: tuple[AddressRange, ...]
     ports: tuple[int, ...]
     options: ScanOptions
+    shard: tuple[int, int] = (0, 1)
 
     @classmethod
-    def of(cls, targets: Sequence[Target], options: ScanOptions) -> Plan:
-        ranges = merge([part for target in targets for part in target.ranges])
-        return cls(tuple(ranges), tuple(sorted(set(options.tcp))), options)
+    def of(cls, targets: Sequence[Target], options: ScanOptions, shard: tuple[int, int] = (0, 1)) -> Plan:
+        ranges = tuple(merge([part for target in targets for part in target.ranges]))
+        ports = tuple(sorted(set(options.tcp)))
+        if sum(part.size for part in ranges) < shard[1]:
+            ports, shard = ports[shard[0] :: shard[1]], (0, 1)
+        return cls(ranges, ports, options, shard)
 
     @property
     def addresses(self) -> int:
-        return sum(part.size for part in self.ranges)
+        index, shards = self.shard
+        return len(range(index, sum(part.size for part in self.ranges), shards))
 
     @property
     def probes(self) -> int:
@@ -176,30 +186,37 @@ class Plan:
     def _addresses_per_block(self) -> int:
         return max(1, BLOCK_SLOTS // max(1, len(self.ports)))
 
+    def keys(self) -> Iterator[PortKey]:
+        """Every probe by name, in the order of addresses and ports."""
+        return (block.key(slot) for block in self.cut() for slot in range(block.slots))
+
     def cut(self) -> Iterator[Block]:
         """The blocks in order."""
         ports = np.array(self.ports, np.uint16)
         high: list[U64] = []
         low: list[U64] = []
         room = self._addresses_per_block
-        for part in self.ranges:
-            start = part.first
+        next_one, step = self.shard  # the first address of ours from here on, and how far it is to the next
+        for part in self.ranges if self.ports else ():
+            start = part.first + next_one
             while start <= part.last:
-                count = min(room, part.last - start + 1)
-                columns = _columns(part.version, start, count)
+                count = min(room, (part.last - start) // step + 1)
+                columns = _columns(part.version, start, count, step)
                 high.append(columns[0])
                 low.append(columns[1])
-                start, room = start + count, room - count
+                start, room = start + count * step, room - count
                 if room == 0:
                     yield Block(np.concatenate(high), np.concatenate(low), ports)
                     high, low, room = [], [], self._addresses_per_block
+            next_one = start - part.last - 1
         if high:
             yield Block(np.concatenate(high), np.concatenate(low), ports)
 
 
-def _columns(version: int, first: int, count: int) -> tuple[U64, U64]:
+def _columns(version: int, first: int, count: int, step: int) -> tuple[U64, U64]:
+    offsets = np.arange(count, dtype=np.uint64) * np.uint64(step)
     if version == 4:
-        return np.zeros(count, np.uint64), np.arange(count, dtype=np.uint64) + np.uint64(MAPPED | first)
-    low = np.uint64(first & _LOW) + np.arange(count, dtype=np.uint64)
+        return np.zeros(count, np.uint64), offsets + np.uint64(MAPPED | first)
+    low = np.uint64(first & _LOW) + offsets
     carried = low < np.uint64(first & _LOW)
     return np.uint64(first >> 64) + carried.astype(np.uint64), low

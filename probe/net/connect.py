@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
@@ -122,15 +123,8 @@ def _meaning(attempt: _Attempt) -> tuple[State, Reason, Cause | None, Evidence]:
 
 
 def _batches(orders: Orders) -> Iterator[list[PortKey]]:
-    batch: list[PortKey] = []
-    for part in orders.plan.ranges:
-        for address in part:
-            for port in orders.plan.ports:
-                batch.append(PortKey(address, "tcp", port))
-                if len(batch) == BATCH:
-                    yield batch
-                    batch = []
-    if batch:
+    keys = orders.plan.keys()
+    while batch := list(itertools.islice(keys, BATCH)):
         yield batch
 
 

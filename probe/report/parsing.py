@@ -50,6 +50,7 @@ def run_of(fields: Fields) -> RunInfo:
         ports=fields.optional("ports", _COUNT) or 0,
         deadline_s=fields.optional("deadline_s", number) or 0.0,
         warnings=fields.optional("warnings", listed(text)) or (),
+        shard=fields.optional("shard", text),
     )
 
 

@@ -33,6 +33,7 @@ def run_record(run: RunInfo) -> Record:
         ports=run.ports,
         deadline_s=round(run.deadline_s, 3),
         warnings=list(run.warnings) or None,
+        shard=run.shard,
     )
 
 

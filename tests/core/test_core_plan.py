@@ -193,3 +193,35 @@ def test_locating_is_bounded_in_each_block(monkeypatch: pytest.MonkeyPatch) -> N
     plan = Plan.of([Target("a", (AddressRange(4, 0, (1 << 16) - 1),))], ScanOptions(tcp=(1, 2), locate=True))
     assert plan.blocks == 2
     assert plan.locating == (2 * 200_000, 2 * (40 + 30 + 12))
+
+
+@given(st.lists(ranges(), min_size=1, max_size=5), st.sets(st.integers(1, 9), min_size=1), st.integers(1, 7), st.data())
+def test_the_shards_are_the_whole_and_each_probe_is_in_one(
+    parts: list[AddressRange], ports: set[int], shards: int, data: st.DataObject
+) -> None:
+    target, options = Target("t", tuple(parts)), ScanOptions(tcp=tuple(ports))
+    limit = data.draw(st.sampled_from([1, len(ports), 1 << 21]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plans, "BLOCK_SLOTS", limit)
+        pieces = [Plan.of([target], options, (index, shards)) for index in range(shards)]
+        probes = [list(piece.keys()) for piece in pieces]
+        whole = list(Plan.of([target], options).keys())
+    assert [len(keys) for keys in probes] == [piece.probes for piece in pieces]
+    assert sorted((str(key.address), key.port) for keys in probes for key in keys) == sorted(
+        (str(key.address), key.port) for key in whole
+    )
+
+
+def test_a_shard_has_whole_hosts_where_there_are_enough() -> None:
+    targets = [Target("t", (AddressRange(4, 0xC6120000, 0xC6120009),))]
+    shards = [Plan.of(targets, ScanOptions(tcp=(1, 2, 3)), (index, 4)) for index in range(4)]
+    assert [(plan.addresses, plan.ports) for plan in shards] == [
+        (3, (1, 2, 3)),
+        (3, (1, 2, 3)),
+        (2, (1, 2, 3)),
+        (2, (1, 2, 3)),
+    ]
+    few = [
+        Plan.of([Target("t", (AddressRange(4, 1, 2),))], ScanOptions(tcp=(1, 2, 3)), (index, 3)) for index in range(3)
+    ]
+    assert [(plan.addresses, plan.ports) for plan in few] == [(2, (1,)), (2, (2,)), (2, (3,))]
