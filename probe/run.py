@@ -9,7 +9,7 @@ import asyncio
 import secrets
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -28,6 +28,7 @@ from probe.net.handshakes import Handshakes
 from probe.net.orders import Orders
 from probe.net.syn import SynScan
 from probe.profile import Resolution
+from probe.report.journal import Journal
 from probe.report.progress import Progress
 from probe.report.reports import Reports
 
@@ -39,7 +40,7 @@ class Job:
     """A profile, its addresses pinned. `wire` as in `--wire`; `strict` makes an unproven deny incomplete.
 
     `baselines` has the verdicts of every run that an expectation compares with; `shard` is the part that is sent,
-    see `Plan`.
+    see `Plan`; `resumed` is the unfinished run that goes on, with its seed in the profile.
     """
 
     profile: Profile
@@ -48,6 +49,7 @@ class Job:
     strict: bool = False
     baselines: Baselines = field(default_factory=dict)
     shard: tuple[int, int] = (0, 1)
+    resumed: Journal | None = None
 
     @property
     def wanted(self) -> str | None:
@@ -106,8 +108,18 @@ class _Ledger:
     wanted: str | None = None
     tally: Tally = field(default_factory=Tally)
     counts: Counter[State] = field(default_factory=Counter)
+    known: Mapping[PortKey, Verdict] = field(default_factory=dict)
+
+    def resume(self) -> None:
+        """What was decided before the run was interrupted comes first, and is not decided again."""
+        known, self.known = self.known, {}
+        for verdict in known.values():
+            self.verdict(verdict)
+        self.known = known
 
     def verdict(self, verdict: Verdict) -> None:
+        if verdict.key in self.known:
+            return
         self.counts[verdict.state] += 1
         if self.wanted is None or answers_as(self.wanted, verdict):
             self.reports.port(verdict)
@@ -138,8 +150,10 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
     plan = Plan.of(job.resolution.targets, job.profile.scan, job.shard)
     info = _describe(job, plan, scanner.name, warnings)
     judge = Judge(job.profile.expectations, job.resolution.targets, plan.ports, baselines=job.baselines)
-    ledger = _Ledger(judge, reports, job.wanted)
+    ledger = _Ledger(judge, reports, job.wanted, known=job.resumed.verdicts if job.resumed else {})
     reports.start(info)
+    ledger.resume()
+    plan = plan.resumed(ledger.known)
     async for verdict in scanner.verdicts(_orders(job, plan, info.seed, counters, stop, progress)):
         ledger.verdict(verdict)
     ledger.findings(ledger.judge.finish())
@@ -170,11 +184,14 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
 
 def _describe(job: Job, plan: Plan, wire: str, warnings: tuple[str, ...]) -> RunInfo:
     seed = job.profile.scan.seed
+    before = job.resumed.run if job.resumed else None
     return RunInfo(
-        run_id=secrets.token_hex(8),
+        run_id=before.run_id if before else secrets.token_hex(8),
         profile=job.profile.name,
         vantage=job.profile.vantage,
-        started=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        started=before.started
+        if before
+        else datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         seed=secrets.randbits(53) if seed is None else seed,  # 53 bits survive JSON readers that use doubles
         wire=wire,
         probe_version=probe.__version__,

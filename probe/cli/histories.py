@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 
 
 def default_path() -> str:
-    """The user's own history, where the XDG base directory specification puts state."""
+    """The user's own history."""
+    return os.path.join(state_folder(), "history.sqlite")
+
+
+def state_folder() -> str:
+    """Where the XDG base directory specification puts state."""
     state = os.environ.get("XDG_STATE_HOME", "")
     # "All paths set in these environment variables must be absolute. If [not], consider the path invalid."
     folder = state if os.path.isabs(state) else os.path.expanduser("~/.local/state")
-    return os.path.join(folder, "probe", "history.sqlite")
+    return os.path.join(folder, "probe")
 
 
 def remember(reports: Reports, profile: Profile, options: Namespace) -> None:

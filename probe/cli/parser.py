@@ -60,6 +60,7 @@ def _run(parser: Parser) -> None:
     parser.add_argument("profile", metavar="PROFILE", help="a YAML file, or `-` for standard input")
     parser.add_argument("--strict", action="store_true", help="an unproven deny makes the run incomplete (exit 3)")
     parser.add_argument("--seed", type=_whole, help="repeat the probe order of an earlier run")
+    parser.add_argument("--resume", action="store_true", help="go on with an unfinished run, if there is one")
     parser.add_argument(
         "--shard", metavar="I/N", type=_shard, default=(0, 1), help="only the I-th part of N, see merge"
     )

@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from probe.cli.histories import baseline, baselines, remember
 from probe.cli.profiles import (
@@ -19,6 +20,10 @@ from probe.cli.profiles import (
 )
 from probe.model import Profile
 from probe.profile import Lookup, resolve
+
+if TYPE_CHECKING:
+    from probe.report.reports import Reports
+    from probe.run import Job
 
 
 def run(options: Namespace) -> int:
@@ -88,7 +93,16 @@ def _scan(profile: Profile, lookup: Lookup, options: Namespace, *, trust_names: 
         shard = getattr(options, "shard", (0, 1))
         job = Job(profile, resolution, options.wire, strict, compared_with, shard)
         if getattr(options, "until", None) is None:
-            return run(job, reports, progress)
+            return run(_journalled(job, reports, options), reports, progress)
         from probe.converge import converge
 
         return converge(job, reports, progress, within_s=options.until, stable=max(options.stable, 1))
+
+
+def _journalled(job: Job, reports: Reports, options: Namespace) -> Job:
+    """`probe run` keeps a journal, `probe scan` does not: a quick look is repeated as quickly."""
+    if not hasattr(options, "resume"):
+        return job
+    from probe.cli.journals import keep_journal
+
+    return keep_journal(job, reports, resume=options.resume)

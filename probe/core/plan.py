@@ -7,8 +7,9 @@ Addresses of both families are two columns of 64 bits, IPv4 in its mapped form (
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -124,12 +125,15 @@ class Plan:
     A `shard` (index from 0, number of shards) is the part of it that this run sends; together the shards are the whole,
     each probe once. They share out the addresses, since what one answer of a host says about the others takes the whole
     host; only where there are fewer addresses than shards, the ports.
+
+    Addresses that are `finished` belong to the plan, and are counted in it, but nothing is sent to them any more.
     """
 
     ranges: tuple[AddressRange, ...]
     ports: tuple[int, ...]
     options: ScanOptions
     shard: tuple[int, int] = (0, 1)
+    finished: frozenset[Address] = frozenset()
 
     @classmethod
     def of(cls, targets: Sequence[Target], options: ScanOptions, shard: tuple[int, int] = (0, 1)) -> Plan:
@@ -186,12 +190,27 @@ class Plan:
     def _addresses_per_block(self) -> int:
         return max(1, BLOCK_SLOTS // max(1, len(self.ports)))
 
+    def resumed(self, decided: Iterable[PortKey]) -> Plan:
+        """The plan without the hosts of which everything is decided. One that is half done is asked again from the
+        beginning: what an answer means depends on the other answers of its host."""
+        ports = Counter(key.address for key in decided)
+        return replace(self, finished=frozenset(host for host, number in ports.items() if number >= len(self.ports)))
+
     def keys(self) -> Iterator[PortKey]:
-        """Every probe by name, in the order of addresses and ports."""
+        """Every probe that is still to be sent, in the order of addresses and ports."""
         return (block.key(slot) for block in self.cut() for slot in range(block.slots))
 
     def cut(self) -> Iterator[Block]:
         """The blocks in order."""
+        return filter(None, map(self._unfinished, self._cut()))
+
+    def _unfinished(self, block: Block) -> Block | None:
+        if not self.finished:
+            return block
+        rows = [row for row in range(len(block.high)) if block.address(row) not in self.finished]
+        return Block(block.high[rows], block.low[rows], block.ports) if rows else None
+
+    def _cut(self) -> Iterator[Block]:
         ports = np.array(self.ports, np.uint16)
         high: list[U64] = []
         low: list[U64] = []

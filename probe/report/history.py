@@ -1,7 +1,7 @@
 """A run into the history, as it is decided: rows are gathered and handed over in batches, each one transaction.
 
 Batches do not wait for another writer, since a scan cannot: what could not be written is kept and goes with the next
-one. Only the end waits. A run that was killed stands in the history without its summary.
+one. Only the end waits. A run that was killed stands in the history without its summary, until it is resumed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from probe.errors import OutputError
 from probe.model import Address, Finding, Keep, PortKey, RunInfo, Summary, Verdict
 from probe.report.database import Database, LockedError
 from probe.report.records import run_record, summary_record
-from probe.report.retention import prune
+from probe.report.retention import forget, prune
 from probe.report.shorthand import dense, look, look_key, remark, remark_key
 
 _BATCH = 8192  # rows; some 20 ms of writing
@@ -75,6 +75,7 @@ class HistorySink:
     def start(self, run: RunInfo) -> None:
         self._run = run
         with self._database.transaction() as sql:
+            forget(sql, sql.execute("SELECT id FROM run WHERE run_id = ?", (run.run_id,)).fetchall())
             row = (run.run_id, run.profile, run.started, dense(run_record(run)))
             added = sql.execute("INSERT INTO run (run_id, profile, started, head) VALUES (?, ?, ?, ?)", row)
             self._id = added.lastrowid

@@ -24,11 +24,16 @@ def prune(sql: sqlite3.Connection, keep: Keep, *, now: str, profile: str | None 
         old = sql.execute(_OLDEST_BY_COUNT.format(which=which), (*about, keep.runs)).fetchall()
     else:
         old = sql.execute(_OLDEST_BY_AGE.format(which=which), (*about, _days_before(now, keep.days or 0))).fetchall()
-    for table, column in (("verdict", "run"), ("finding", "run"), ("run", "id")):
-        sql.executemany(f"DELETE FROM {table} WHERE {column} = ?", old)  # noqa: S608 - our own words
+    forget(sql, old)
     if old:
         _forget_unsaid(sql)
     return len(old)
+
+
+def forget(sql: sqlite3.Connection, runs: list[tuple[int]]) -> None:
+    """Take these runs out; what they said stays for others to say."""
+    for table, column in (("verdict", "run"), ("finding", "run"), ("run", "id")):
+        sql.executemany(f"DELETE FROM {table} WHERE {column} = ?", runs)  # noqa: S608 - our own words
 
 
 def _days_before(now: str, days: int) -> str:

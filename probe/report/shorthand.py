@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable
+from typing import Any
 
 from probe.judge.wording import place
 from probe.model import Finding, PortKey, Verdict
-from probe.report.fields import FieldError, Fields, text
+from probe.report.fields import FieldError, Fields, address, text
 from probe.report.parsing import finding_of, verdict_of
 from probe.report.records import Record, finding_record, port_record
 
 _PLACE = ("type", "address", "transport", "port", "rtt_ms", "registered")
 
 
-def dense(record: Record) -> str:
+# The place of a look, which stands for many.
+SOMEWHERE = PortKey(address("0.0.0.0"), "tcp", 0)  # noqa: S104
+
+
+def dense(record: Record | list[Any]) -> str:
     """A record as text: the same text for the same record."""
     return json.dumps(record, separators=(",", ":"), allow_nan=False)
 
@@ -52,6 +57,14 @@ def remark(finding: Finding) -> str:
 def verdict_from(look: Record, key: PortKey) -> Verdict:
     """A verdict of a look, with a place. Raises FieldError."""
     return verdict_of(Fields(look | _place_of(key)))
+
+
+def verdict_at(seen: Verdict, key: PortKey, rtt_ms: float | None) -> Verdict:
+    """The verdict of a look that was made already, at a place."""
+    return Verdict(
+        *(seen.target, key, seen.state, seen.reason, seen.cause, seen.evidence, seen.attempts),
+        *(rtt_ms, seen.conversation, seen.live),
+    )
 
 
 def finding_from(remark: Record, key: PortKey | None) -> Finding:

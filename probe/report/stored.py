@@ -11,9 +11,7 @@ from probe.model import Address, Finding, PortKey, Verdict
 from probe.report.database import Database, damaged, explained
 from probe.report.fields import FieldError, address, shown
 from probe.report.records import Record
-from probe.report.shorthand import finding_from, record_from, verdict_from
-
-_SOMEWHERE = PortKey(address("0.0.0.0"), "tcp", 0)  # noqa: S104 - the place of a look that stands for many
+from probe.report.shorthand import SOMEWHERE, finding_from, record_from, verdict_at, verdict_from
 
 
 @contextlib.contextmanager
@@ -42,10 +40,7 @@ class Stored:
         seen = self.look(said)
         if rtt_ms is not None and not (isinstance(rtt_ms, float) and 0 <= rtt_ms < 1e300):
             raise FieldError(f"{shown(rtt_ms)} is no round-trip time")
-        return Verdict(
-            *(seen.target, key, seen.state, seen.reason, seen.cause, seen.evidence, seen.attempts),
-            *(rtt_ms, seen.conversation, seen.live),
-        )
+        return verdict_at(seen, key, rtt_ms)
 
     def finding(self, said: int, host: int | None, port: int) -> Finding:
         return finding_from(self._record(said), None if host is None else self.key(host, port))
@@ -53,7 +48,7 @@ class Stored:
     def look(self, said: int) -> Verdict:
         """The verdict that all with this look are like, at no place."""
         if said not in self._looks:
-            self._looks[said] = verdict_from(self._record(said), _SOMEWHERE)
+            self._looks[said] = verdict_from(self._record(said), SOMEWHERE)
         return self._looks[said]
 
     def key(self, host: int, port: int) -> PortKey:

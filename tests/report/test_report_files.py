@@ -233,3 +233,45 @@ def test_standard_output_is_that_of_the_moment(capsys: pytest.CaptureFixture[str
     StandardOutput().write("hello\n")
     assert capsys.readouterr().out == "hello\n"
     assert StandardOutput().stream is sys.stdout
+
+
+CALLS = ["open", "fstat", "lstat", "fchmod", "ftruncate", "fsync", "rename", "close"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("which", range(3))
+def test_every_call_may_fail(call: str, which: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever call fails, at whatever time: a sentence or success, and NAME holds the old result or the new one."""
+    final = tmp_path / "r.csv"
+    final.write_text("old")
+    made = 0
+    real = getattr(os, call)
+
+    def failing(*arguments: object, **more: object) -> object:
+        nonlocal made
+        made += 1
+        if made == which + 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(os, call, failing)
+    said = ""
+    try:
+        out = OutFile(str(final))
+        try:
+            out.write("new")
+            out.commit()
+        except OutputError as error:
+            said = str(error)
+            out.abandon(keep=True)
+    except (OutputError, UsageError) as error:
+        said = str(error)
+    monkeypatch.undo()
+    assert made or which
+    assert final.read_text() in ("old", "new")
+    assert said or final.read_text() == "new"
+    assert not said or said.startswith((str(final), str(tmp_path / ".r.csv.partial")))
+    again = OutFile(str(final))
+    again.write("newer")
+    again.commit()
+    assert final.read_text() == "newer"
