@@ -97,6 +97,8 @@ def summary_of(fields: Fields) -> Summary:
         duration_s=fields.required("duration_s", number),
         interrupted=fields.optional("interrupted", text),
         findings=fields.optional("findings", nested(_outcomes)) or {},
+        p_miss=fields.optional("p_miss", nested(_numbers)) or {},
+        rate=fields.optional("rate", number),
         rounds=fields.optional("rounds", _COUNT),
         held=fields.optional("held", _COUNT),
         held_since_s=fields.optional("held_since_s", number),
@@ -127,6 +129,7 @@ def _evidence(fields: Fields) -> Evidence:
         icmp_code=fields.optional("icmp_code", _BYTE),
         errno=fields.optional("errno", text),
         note=fields.optional("note", text),
+        p_miss=fields.optional("p_miss", number),
     )
 
 
@@ -178,6 +181,10 @@ def _counts(fields: Fields) -> dict[State, int]:
 
 def _outcomes(fields: Fields) -> dict[Outcome, int]:
     return {outcome: fields.optional(str(outcome), _COUNT) or 0 for outcome in Outcome}
+
+
+def _numbers(fields: Fields) -> dict[str, float]:
+    return {text(name): fields.required(name, number) for name in fields.record}
 
 
 # Made once: a run has hundreds of thousands of records.

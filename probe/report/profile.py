@@ -67,7 +67,7 @@ class ProfileSink:
         if self._options is None:
             return
         usual = ScanOptions()
-        for key in ("rate", "attempts", "timeout"):
+        for key in ("rate", "attempts", "timeout", "confidence"):
             value = getattr(self._options, key)
             if value != getattr(usual, key):
                 yield (

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
+import types
+import typing
+from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +18,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ResultsError
-from probe.model import Conversation, Handshake, Verdict
+from probe.model import (
+    Conversation,
+    Evidence,
+    Expectation,
+    Finding,
+    Handshake,
+    Outcome,
+    Proof,
+    RunInfo,
+    Service,
+    Summary,
+    Verdict,
+)
 from probe.report import reading
 from probe.report.fields import Fields
 from probe.report.jsonl import JsonlSink, line
-from probe.report.parsing import verdict_of
+from probe.report.parsing import finding_of, run_of, summary_of, verdict_of
 from probe.report.reading import Recorded, read_run, run_from
 from probe.report.records import finding_record, port_record, run_record, summary_record
 from tests.report.report_world import RUN, findings, summary, verdicts
@@ -55,6 +72,61 @@ def test_what_was_written_comes_back() -> None:
     assert [finding_record(one) for one in run.findings] == [finding_record(one) for one in findings(verdicts())]
     assert run.summary == replace(summary(run.findings), duration_s=3.123)
     assert run.complete
+
+
+def filled(kind: type[Any]) -> Any:
+    """A value of a dataclass of the model with something in every field."""
+    hints = typing.get_type_hints(kind)
+    return kind(**{field.name: _some(hints[field.name]) for field in dataclasses.fields(kind)})
+
+
+def _some(hint: Any) -> Any:
+    """Something of a type: the first that may stand there, and not the default."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        return _some(next(part for part in typing.get_args(hint) if part is not type(None)))
+    if dataclasses.is_dataclass(hint):
+        return filled(hint)  # type: ignore[arg-type]
+    inner = typing.get_args(hint)
+    if typing.get_origin(hint) in (tuple, frozenset):
+        return hint((_some(inner[0]),))
+    if typing.get_origin(hint) is dict:
+        return dict.fromkeys(inner[0], 3) if issubclass(inner[0], Enum) else {"syn-ack": 0.5}
+    if issubclass(hint, Enum):
+        return list(hint)[-1]
+    return {str: "x", int: 7, float: 0.5, bool: True, bytes: b"x"}[hint]
+
+
+@pytest.mark.parametrize(
+    "value, record, back",
+    [
+        (filled(RunInfo), run_record, run_of),
+        (filled(Summary), summary_record, summary_of),
+        (replace(verdicts()[0], evidence=filled(Evidence)), port_record, verdict_of),
+        (
+            replace(verdicts()[0], conversation=Conversation(Handshake.ANSWERED, filled(Service), b"x")),
+            port_record,
+            verdict_of,
+        ),
+        (
+            Finding(
+                Outcome.MET,
+                replace(filled(Expectation), ports=frozenset(), column=0, rest=False, service=None, home=None),
+                "x",
+                "x",
+                Proof.UNPROVEN,
+                verdicts()[0].key,
+            ),
+            finding_record,
+            finding_of,
+        ),
+    ],
+    ids=["run", "summary", "evidence", "service", "finding"],
+)
+def test_no_field_of_the_model_is_forgotten(
+    value: Any, record: Callable[[Any], Record], back: Callable[[Fields], Any]
+) -> None:
+    """Whoever gives the model a new field finds out here that it must be read back too."""
+    assert back(Fields(json.loads(line(record(value))))) == value
 
 
 def test_a_file_is_read_as_its_lines_are(tmp_path: Path) -> None:
