@@ -70,6 +70,15 @@ class Host:
                 self._fold(verdict)
 
 
+class Hosts(dict[Address, Host]):
+    """Every address of a run, as its verdicts come."""
+
+    def add(self, verdict: Verdict) -> None:
+        address = verdict.key.address
+        host = self.get(address) or self.setdefault(address, Host(verdict.target, address))
+        host.add(verdict)
+
+
 @dataclass(frozen=True, slots=True)
 class FindingGroup:
     """Findings that differ in the port alone."""

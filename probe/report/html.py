@@ -17,7 +17,7 @@ from probe.judge.wording import place, plural, ranges
 from probe.model import Address, Finding, Outcome, Proof, RunInfo, State, Summary, Verdict
 from probe.report import Out
 from probe.report.compared import Baseline
-from probe.report.fold import FindingFold, FindingGroup, Host, alike
+from probe.report.fold import FindingFold, FindingGroup, Hosts, alike
 from probe.report.html_diff import changes
 from probe.report.html_ports import host_list, port_map
 from probe.report.html_text import text
@@ -33,7 +33,7 @@ class HtmlSink:
     def __init__(self, out: Out, baseline: Baseline | None = None) -> None:
         self._out = out
         self._baseline = baseline
-        self._hosts: dict[Address, Host] = {}
+        self._hosts = Hosts()
         self._folds = {Outcome.VIOLATED: FindingFold(), Outcome.UNKNOWN: FindingFold()}
         self._marked: dict[Outcome, dict[Address, set[int]]] = {outcome: {} for outcome in self._folds}
         self._met = self._unproven = 0
@@ -42,9 +42,7 @@ class HtmlSink:
         self._run = run
 
     def port(self, verdict: Verdict) -> None:
-        address = verdict.key.address
-        host = self._hosts.get(address) or self._hosts.setdefault(address, Host(verdict.target, address))
-        host.add(verdict)
+        self._hosts.add(verdict)
 
     def finding(self, finding: Finding) -> None:
         if finding.outcome is Outcome.MET:

@@ -22,9 +22,9 @@ from rich.text import Text
 
 from probe.judge.exits import MEANING
 from probe.judge.wording import evidence_in_words, plural, printable, ranges, seen_in_words, words_in_words
-from probe.model import Address, Finding, Outcome, Proof, RunInfo, State, Summary, Tls, Verdict
+from probe.model import Finding, Outcome, Proof, RunInfo, State, Summary, Tls, Verdict
 from probe.report import Out
-from probe.report.fold import FindingFold, FindingGroup, Host, Row, address_ranges, alike
+from probe.report.fold import FindingFold, FindingGroup, Host, Hosts, Row, address_ranges, alike
 from probe.services.ports import name_of
 from probe.services.text import escape
 
@@ -62,7 +62,7 @@ class TableSink:
         self._out = out
         self._buffer = io.StringIO()
         self._console = console_for(stream or stream_of(out), self._buffer, width)
-        self._hosts: dict[Address, Host] = {}
+        self._hosts = Hosts()
         self._folds = {Outcome.VIOLATED: FindingFold(), Outcome.UNKNOWN: FindingFold()}
         self._findings = dict.fromkeys(Outcome, 0)
         self._unproven = 0
@@ -71,9 +71,7 @@ class TableSink:
         self._run = run
 
     def port(self, verdict: Verdict) -> None:
-        address = verdict.key.address
-        host = self._hosts.get(address) or self._hosts.setdefault(address, Host(verdict.target, address))
-        host.add(verdict)
+        self._hosts.add(verdict)
 
     def finding(self, finding: Finding) -> None:
         self._findings[finding.outcome] += 1
