@@ -9,76 +9,15 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
+
+from probe.words import Cause as Cause
+from probe.words import Handshake as Handshake
+from probe.words import Outcome as Outcome
+from probe.words import Proof as Proof
+from probe.words import Reason as Reason
+from probe.words import State as State
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-class State(StrEnum):
-    """What was seen, in nmap's words; `unknown` where nothing may be concluded."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-    FILTERED = "filtered"
-    UNKNOWN = "unknown"
-
-
-class Reason(StrEnum):
-    """The packet, or its absence, that decided the state."""
-
-    SYN_ACK = "syn-ack"
-    RESET = "reset"
-    NO_RESPONSE = "no-response"
-    NET_UNREACH = "net-unreach"
-    HOST_UNREACH = "host-unreach"
-    PROTO_UNREACH = "proto-unreach"
-    PORT_UNREACH = "port-unreach"
-    NET_PROHIBITED = "net-prohibited"
-    HOST_PROHIBITED = "host-prohibited"
-    ADMIN_PROHIBITED = "admin-prohibited"
-    TIME_EXCEEDED = "time-exceeded"
-    CONFLICT = "conflict"
-    NOT_SENT = "not-sent"
-    CANARY_SILENT = "canary-silent"
-    INTERRUPTED = "interrupted"
-
-
-class Cause(StrEnum):
-    """What the state means for whoever wrote the rule."""
-
-    LISTENING = "listening"
-    TCPWRAPPED = "tcpwrapped"
-    HALF_OPEN = "half-open"
-    REFUSED = "refused"
-    REJECTED = "rejected"
-    UNREACHABLE = "unreachable"
-    DROPPED = "dropped"
-    UNDETERMINED = "undetermined"
-
-
-class Handshake(StrEnum):
-    """How the completed handshake went on."""
-
-    ANSWERED = "answered"
-    MUTE = "mute"
-    CLOSED = "closed"
-    RESET = "reset"
-    FAILED = "failed"
-
-
-class Outcome(StrEnum):
-    """What a finding says of its expectation."""
-
-    MET = "met"
-    VIOLATED = "violated"
-    UNKNOWN = "unknown"
-
-
-class Proof(StrEnum):
-    """Whether the host of a met deny was seen to live: `unproven` where it may just be off."""
-
-    PROVEN = "proven"
-    UNPROVEN = "unproven"
 
 
 @dataclass(frozen=True, slots=True, order=True)

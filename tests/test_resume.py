@@ -79,7 +79,7 @@ def answer(address: str, port: int) -> Verdict:
 
 def attempt(folder: Path, wire: Wire, monkeypatch: pytest.MonkeyPatch, *, resume: bool) -> bool:
     """One life of a run; whether it came to its end."""
-    monkeypatch.setattr(corridor, "open_scanner", lambda _wire: (wire, ()))
+    monkeypatch.setattr(corridor, "open_scanner", lambda *_options: (wire, ()))
     path = str(folder / "journal")
     resumed = read_journal(path) if resume else None
     job = replace(JOB, resumed=resumed)

@@ -58,9 +58,13 @@ def answering(verdict: Verdict) -> Service | None:
     return verdict.conversation.service if verdict.conversation else None
 
 
-def identity(service: Service | None) -> str | None:
-    """The fingerprint by which a service can be known again, wherever it answers."""
-    return f"sha256 {service.tls.sha256}" if service and service.tls and service.tls.sha256 else None
+def identities(old: Service | None, new: Service | None) -> tuple[str, str] | None:
+    """The host keys of both, or the certificates of both; None where there are no two of a kind."""
+    if old and new and old.key and new.key:
+        return old.key.fingerprint, new.key.fingerprint
+    if old and new and old.tls and new.tls and old.tls.sha256 and new.tls.sha256:
+        return old.tls.sha256, new.tls.sha256
+    return None
 
 
 def _conversations(old: Conversation | None, new: Conversation | None) -> Layer | Undecided | None:
@@ -70,8 +74,8 @@ def _conversations(old: Conversation | None, new: Conversation | None) -> Layer 
         return None
     if looks(old.service) != looks(new.service):
         return Layer.SERVICE
-    was, now = identity(old.service), identity(new.service)
-    return Layer.IDENTITY if was and now and was != now else None
+    shown = identities(old.service, new.service)
+    return Layer.IDENTITY if shown and shown[0] != shown[1] else None
 
 
 def looks(service: Service | None) -> tuple[str | None, ...]:

@@ -2,7 +2,8 @@
 
 Between two runs, ssh that leaves 22 and appears on 2222 of the same address is one event and not two. A service that is
 gone is paired with one that is new by the surest likeness first: the same fingerprint; the same name, product and
-version; the same name. Two fingerprints that differ are two services, whatever they call themselves.
+version; the same name. Where keys or certificates tell two servers apart (see `identity`), they are two, whatever they
+call themselves.
 
 A pair takes away only what it explains. Where something else sits at the old place now, or sat at the new one before,
 that is a change of its own.
@@ -14,7 +15,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from probe.judge.likeness import answering, identity, looks
+from probe.judge.identity import Likeness, identity, likeness
+from probe.judge.likeness import answering, looks
 from probe.model import Handshake, Service, State, Verdict
 
 
@@ -58,23 +60,22 @@ def moves(changed: Iterable[Pair]) -> tuple[list[Move], list[Pair]]:
 def _on_one_host(pairs: list[Pair]) -> Iterator[Move]:
     gone = sorted(filter(lost, pairs), key=_port)
     new = sorted(filter(_gained, pairs), key=_port)
-    for likeness in _LIKENESSES:
+    for alike in _LIKENESSES:
         for origin in tuple(gone):
-            goal = next((pair for pair in new if pair is not origin and _same(origin, pair, likeness)), None)
+            goal = next((pair for pair in new if pair is not origin and _same(origin, pair, alike)), None)
             if goal:
                 gone.remove(origin)
                 new.remove(goal)
                 yield Move(origin, goal)
 
 
-def _same(origin: Pair, goal: Pair, likeness: Key) -> bool:
+def _same(origin: Pair, goal: Pair, alike: Key) -> bool:
     was, now = answering(origin.old), answering(goal.new)
     assert was
     assert now
-    one, other = identity(was), identity(now)
-    stranger = one is not None and other is not None and one != other
-    key = likeness(was)
-    return not stranger and key is not None and key == likeness(now)
+    stranger = identity(was) and identity(now) and likeness(was, now) is Likeness.OTHER
+    key = alike(was)
+    return not stranger and key is not None and key == alike(now)
 
 
 def _explained(pair: Pair, *, left: bool, entered: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from probe.judge.likeness import answering, identity
+from probe.judge.likeness import answering
 from probe.model import Cause, Evidence, PortKey, Reason, Service, State, Verdict
 
 _PACKETS = {Reason.SYN_ACK: "SYN-ACK", Reason.RESET: "RST"}
@@ -43,9 +43,13 @@ def look_in_words(verdict: Verdict) -> str:
     if service is None:
         return f"{seen_in_words(verdict)}: {evidence_in_words(verdict)}"
     layer = f" inside {printable(service.tls.version)}" if service.tls and service.name else ""
-    mark = identity(service)
-    known_by = f", {printable(mark)[:19]}…" if mark else ""
-    return f"{seen_in_words(verdict)}, {service_in_words(service)}{layer}{known_by}"
+    return f"{seen_in_words(verdict)}, {service_in_words(service)}{layer}{_mark(service)}"
+
+
+def _mark(service: Service) -> str:
+    """The certificate by which one could know it again, cut short; a host key stands in the words of the service."""
+    known_by = service.tls.sha256 if service.tls and not service.key else None
+    return f", sha256 {printable(known_by)[:12]}…" if known_by else ""
 
 
 def words_in_words(words: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from probe.model import (
     Expectation,
     Finding,
     Handshake,
+    HostKey,
     Outcome,
     Place,
     PortKey,
@@ -128,6 +129,9 @@ def _evidence(fields: Fields) -> Evidence:
         icmp_type=fields.optional("icmp_type", _BYTE),
         icmp_code=fields.optional("icmp_code", _BYTE),
         errno=fields.optional("errno", text),
+        hop=fields.optional("hop", _BYTE),
+        hop_address=fields.optional("hop_address", text),
+        silent_hop=fields.optional("silent_hop", _BYTE),
         note=fields.optional("note", text),
         p_miss=fields.optional("p_miss", number),
     )
@@ -140,6 +144,7 @@ def _service(fields: Fields) -> Service:
         version=fields.optional("version", text),
         info=fields.optional("info", text),
         tls=fields.optional("tls", nested(_tls)),
+        key=fields.optional("key", nested(_host_key)),
     )
 
 
@@ -153,7 +158,12 @@ def _tls(fields: Fields) -> Tls:
         not_before=fields.optional("not_before", text),
         not_after=fields.optional("not_after", text),
         sha256=fields.optional("sha256", text),
+        starttls=fields.optional("starttls", flag) or False,
     )
+
+
+def _host_key(fields: Fields) -> HostKey:
+    return HostKey(fields.required("type", text), fields.required("fingerprint", text))
 
 
 def _expectation(fields: Fields) -> Expectation:
@@ -172,7 +182,8 @@ def _expectation(fields: Fields) -> Expectation:
 
 
 def _place(fields: Fields) -> Place:
-    return Place(str(fields.required("address", address)), fields.required("port", _PORT))
+    where = str(fields.required("address", address))
+    return Place(where, fields.required("port", _PORT), fields.optional("identity", text))
 
 
 def _counts(fields: Fields) -> dict[State, int]:

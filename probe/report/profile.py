@@ -66,6 +66,8 @@ class ProfileSink:
             yield "  handshake: false"
         if self._options is None:
             return
+        if self._options.locate:
+            yield "  locate: true"
         usual = ScanOptions()
         for key in ("rate", "attempts", "timeout", "confidence"):
             value = getattr(self._options, key)

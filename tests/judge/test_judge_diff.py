@@ -17,6 +17,7 @@ from probe.model import (
     Conversation,
     Evidence,
     Handshake,
+    HostKey,
     PortKey,
     Reason,
     Service,
@@ -194,6 +195,23 @@ def test_the_fingerprint_says_which_one_moved_where() -> None:
     old = [serving(1, "http", mark="aa"), serving(2, "http", mark="bb"), refused(3), refused(4)]
     new = [refused(1), refused(2), serving(3, "http", mark="bb"), serving(4, "http", mark="aa")]
     assert told(diff(old, new)) == [("moved", 1, 4), ("moved", 2, 3)]
+
+
+def test_a_host_key_says_it_too() -> None:
+    def ssh(port: int, key: str) -> Verdict:
+        service = Service("ssh", "OpenSSH", key=HostKey("ssh-ed25519", key))
+        return listening(port, Conversation(Handshake.ANSWERED, service))
+
+    old = [ssh(1, "SHA256:a"), ssh(2, "SHA256:b"), refused(3), refused(4)]
+    assert told(diff(old, [refused(1), refused(2), ssh(3, "SHA256:b"), ssh(4, "SHA256:a")])) == [
+        ("moved", 1, 4),
+        ("moved", 2, 3),
+    ]
+    assert told(diff([ssh(1, "SHA256:a")], [ssh(1, "SHA256:b")])) == [("identity", 1, 1)]
+    assert told(diff(old[:1] + old[2:], [refused(1), ssh(3, "SHA256:c"), refused(4)])) == [
+        ("state", 1, 1),
+        ("state", 3, 3),
+    ]
 
 
 def test_the_product_says_it_before_the_name_does() -> None:
