@@ -37,6 +37,8 @@ _VOLATILE = (
     (re.compile(r"\bseed \d+"), "seed N"),
     (re.compile(r"\bin \d+\.\d s\b"), "in N s"),
     (re.compile(r"^\d+ sent\b"), "N sent"),
+    (re.compile(r"\bno answer to \d+ probes"), "no answer to N probes"),
+    (re.compile(r"\bno-response ×\d+"), "no-response ×N"),
     (re.compile(r"\b(nginx|OpenSSH|Redis|Twisted|probe) \d\S*"), r"\1 V"),
     (re.compile(r"^(ok +python +)\d\S*"), r"\1V"),
     (re.compile(r"\bport \d{4,5}\b|\b\d{4}-\d\d-\d\d |\b\d\d:\d\d:\d\d(\.\d{6})?\b"), "T"),
