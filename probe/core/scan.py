@@ -41,7 +41,7 @@ LINGER = 0.1  # seconds to wait for a contradiction after the last probe was ans
 MOST_TRIES = 30  # where the path loses so much that this is not enough, silence stays unknown
 PATIENCE = 5.0  # seconds that a silent host or our own failing sends are borne; at least four timeouts
 HASTE = 0.25  # seconds at least for an answer that is expected
-SPREAD = 10  # parts into which the second question to a host without a voice is spread
+SPREAD = 10  # parts in which questions are asked again that shall make no burst
 RULES = (errnos.EPERM, errnos.EACCES)  # a local rule's word changes only where the rule has a limit
 RULES_PATIENCE = 2.0
 
@@ -208,15 +208,17 @@ class Scan(Ledger):
         most = max(self.attempts, min(250, int(patience / rest) + 1))
         final = self.refused[slots] >= most
         self._cannot_send(slots[final], errno)
-        if not final.all():
-            self._postpone(now + rest, slots[~final])
+        self._spread(now + rest, slots[~final], rest)  # in no burst: it may be a limit that refused them
 
     def _cannot_send(self, slots: I64, errno: int) -> None:
         self.mark(slots, NOT_SENT, self._last_settled)
         self.errno[slots] = errno
 
-    def _postpone(self, time: float, slots: I64) -> None:
-        heapq.heappush(self._later, (time, next(self._serial), slots))
+    def _spread(self, start: float, slots: I64, seconds: float) -> None:
+        """Ask these again from `start` on, spread over some seconds."""
+        for part, some in enumerate(np.array_split(slots, SPREAD)):
+            if some.size:
+                heapq.heappush(self._later, (start + part * seconds / SPREAD, next(self._serial), some))
 
     # --- time passes ---------------------------------------------------------------------------------------------
 
@@ -258,9 +260,7 @@ class Scan(Ledger):
             return
         # Who has said nothing yet may be behind a policer, which lets little of a burst through: ask it in no burst.
         self.ask_again(again[~voiceless])
-        for part, some in enumerate(np.array_split(again[voiceless], SPREAD)):
-            if some.size:
-                self._postpone(now + part * self.timeout / 2 / SPREAD, some)
+        self._spread(now, again[voiceless], self.timeout / 2)
 
     def weighs_enough(self, slots: I64, rows: I64) -> Bools:
         """Whether no further attempt could make their silence weightier, or need make it so."""
