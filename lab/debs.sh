@@ -1,10 +1,11 @@
 #!/bin/sh
 # Usage: sh lab/debs.sh PACKAGE...
-# Unpacks each Debian package, with those of its dependencies that this system lacks, into .tools/PACKAGE.
+# Unpacks each Debian package, with those of its dependencies that this system lacks, into .tools/PACKAGE (TOOLS names
+# another folder). `.versions` in it says which versions they are.
 # Nothing is installed and nobody needs to be root: apt only downloads, dpkg only unpacks, both inside this folder.
 set -eu
 cd "$(dirname "$0")/.."
-tools=$PWD/.tools
+tools=${TOOLS:-$PWD/.tools}
 
 for program in apt-get dpkg; do
     command -v "$program" >/dev/null || {
@@ -47,7 +48,7 @@ unpack() {
     packages=$(closure "$1") || return 1
     (cd "$work/debs" && apt download $packages) || return 1
     for deb in "$work"/debs/*.deb; do
-        dpkg -x "$deb" "$work/root" || return 1
+        dpkg -x "$deb" "$work/root" && dpkg-deb --show "$deb" >>"$work/root/.versions" || return 1
     done
     chmod 755 "$work/root"
     # Two at once are harmless: rename onto a filled folder fails, and then the other one has won.
