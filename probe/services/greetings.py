@@ -9,12 +9,18 @@ from probe.services.lines import named, products, text_of
 from probe.services.text import field
 
 _RFB = re.compile(rb"RFB (\d{3})\.(\d{3})\n")  # RFC 6143, 7.1.1: twelve bytes
-_RSYNC = re.compile(rb"@RSYNCD: (\d+(?:\.\d+)?)[^\n]*\n")
+_RSYNC = re.compile(rb"@RSYNCD: (\d{1,4})((?:\.\d{1,4})?)[^\n]*\n")
 _TELNET = re.compile(rb"(?:\xff[\xfb-\xfe][\x00-\x31\xff])+")  # RFC 854: IAC, WILL/WONT/DO/DONT, option
 # A notice while our name is looked up; to a line before NICK and USER, the errors 451 or 461 (RFC 2812, 5.2).
 _IRC = re.compile(
     rb"(?::[^ \r\n]+ )?NOTICE (?:AUTH|\*) :[^\r\n]*|:[^ \r\n]+ (?:451|461) [^ \r\n]+ (?:[A-Z]+ )?:[^\r\n]+|"
     rb"ERROR :\"Oops, HTTP request received\? This is IRC!\""
+)
+# Only ngIRCd has something to say to a web browser, and only InspIRCd ends its complaints with a full stop.
+_CHATS = products(
+    ("ngIRCd", r"\AERROR :.*This is IRC!"),
+    ("InspIRCd", r"\A:\S+ 4\d\d \S+ [A-Z]+ :(?:You have not registered|Not enough parameters)\.\Z"),
+    ("BitlBee", r" :BitlBee-IRCd initialized, please go on\Z"),
 )
 _NNTP = re.compile(rb"20[01] [^\r\n]*\b(?:NNTP|InterNetNews|INN)\b[^\r\n]*", re.IGNORECASE)
 _NEWS = products(
@@ -31,8 +37,11 @@ def vnc(data: bytes) -> Service | None:
 
 
 def rsync(data: bytes) -> Service | None:
+    """openrsync stopped at protocol 29 and others at 27; from 30 on it is rsync's own."""
     found = _RSYNC.match(data)
-    return Service("rsync", info=field(b"protocol " + found[1])) if found else None
+    if not found:
+        return None
+    return Service("rsync", "rsync" if int(found[1]) >= 30 else None, info=field(b"protocol " + found[1] + found[2]))
 
 
 def telnet(data: bytes) -> Service | None:
@@ -40,9 +49,8 @@ def telnet(data: bytes) -> Service | None:
 
 
 def irc(data: bytes) -> Service | None:
-    """Only one of them has something to say to a web browser."""
     found = _IRC.match(data)
-    return Service("irc", "ngIRCd" if b"This is IRC!" in found[0] else None) if found else None
+    return named("irc", text_of(found[0]), _CHATS) if found else None
 
 
 def nntp(data: bytes) -> Service | None:

@@ -29,7 +29,7 @@ from probe.core.dialogue import (
     race,
 )
 from probe.model import Conversation, Handshake, Service
-from probe.services import closer, ftp, hints, http, likely, stores, tls
+from probe.services import closer, ftp, hints, http, likely, smtp, stores, tls
 from probe.services.hellos import AFTER_GREETING, PLAIN, Hello
 from probe.services.matchers import match
 from probe.services.talk import BANNER, Talk
@@ -78,14 +78,26 @@ def _greeted(talk: Talk, heard: Heard) -> Found:
     if talk.port in hints.PRINTERS:
         return service
     if not (service or heard.closed) and ftp.ambiguous(heard.data):
-        reply = yield from ask(ftp.NOOP, hints.ANSWER, hints.QUIET, BANNER)
-        service = ftp.noop_reply(reply.data)
+        service = yield from _ask_noop(heard.data)
     if service is None or heard.closed:
         return service
     if (question := AFTER_GREETING.get(service.name or "")) and not service.version:
         reply = yield from ask(question, hints.ANSWER, hints.QUIET, BANNER)
         return match(heard.data + reply.data) or service
     return (yield from closer.look(service, heard.data, talk.nonce, talk.server_name, secure=bool(talk.secure)))
+
+
+def _ask_noop(greeting: bytes) -> Found:
+    """FTP, SMTP or LMTP? Each greets with 220, and says in its own way that nothing was done."""
+    reply = yield from ask(ftp.NOOP, hints.ANSWER, hints.QUIET, BANNER)
+    service = ftp.noop_reply(reply.data)
+    if service is None or service.name != "smtp" or reply.closed:
+        return service
+    ehlo = yield from ask(smtp.EHLO, hints.ANSWER, hints.QUIET, BANNER)
+    if not ehlo.data.startswith(b"5"):
+        return service
+    lhlo = yield from ask(smtp.LHLO, hints.ANSWER, hints.QUIET, BANNER)
+    return smtp.by_lhlo(greeting, lhlo.data)
 
 
 def _ask_around(talk: Talk, names: Sequence[str], reopen: Callable[[], Opened]) -> Found:

@@ -11,6 +11,7 @@ CLAMD_HELLO = b"nVERSION\n"
 SPAMD_HELLO = b"PING SPAMC/1.2\r\n\r\n"
 
 _CLAMD = re.compile(rb"ClamAV (\d[\w.+-]*)(?:/\d+)?(?:/[^\n\0]*)?[\n\0]")
+_COMPLAINT = re.compile(rb"SPAMD/1\.0 76 Bad header line: ")
 _SPAMD = re.compile(rb"SPAMD/(\d+\.\d+) \d+ \S")
 
 
@@ -21,4 +22,5 @@ def clamd(data: bytes) -> Service | None:
 
 def spamd(data: bytes) -> Service | None:
     found = _SPAMD.match(data)
-    return Service("spamd", info=field(b"protocol " + found[1])) if found else None
+    product = "SpamAssassin" if _COMPLAINT.match(data) else None
+    return Service("spamd", product, info=field(b"protocol " + found[1])) if found else None

@@ -8,6 +8,9 @@ from probe.model import Service
 from probe.services.lines import named, products, text_of
 from probe.services.text import field
 
+EHLO = b"EHLO probe.invalid\r\n"
+LHLO = b"LHLO probe.invalid\r\n"
+
 _READY = re.compile(r"\A(?:220|421|554)[ -]")
 _WORD = re.compile(r"\bE?SMTP\b")
 _LMTP = re.compile(r"220[ -]\S+ LMTP\b(?: (?!ready|server)([A-Za-z][\w-]+)(?: v?(\d[\w.+-]*))?)?\s")
@@ -24,6 +27,7 @@ _PRODUCTS = products(
     ("Twisted", r"NO UCE NO UBE NO RELAY PROBES"),
     ("Google", r"ESMTP \S+ - gsmtp"),
 )
+_LMTP_PRODUCTS = products(("Dovecot", r"\A220 \S+ Dovecot (?:\(\S+\) )?ready\."))
 
 
 def greeting(data: bytes) -> Service | None:
@@ -39,3 +43,9 @@ def lmtp_greeting(data: bytes) -> Service | None:
     """RFC 2033: the same greeting, and the word LMTP in its place."""
     found = _LMTP.match(text_of(data))
     return Service("lmtp", field(found[1]), field(found[2])) if found else None
+
+
+def by_lhlo(greeting: bytes, reply: bytes) -> Service:
+    """Who has refused EHLO: RFC 2033, 4.1 has LMTP do so, and take LHLO in its place."""
+    taken = reply.startswith((b"250-", b"250 "))
+    return named("lmtp", text_of(greeting), _LMTP_PRODUCTS) if taken else Service("smtp")

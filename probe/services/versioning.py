@@ -18,7 +18,7 @@ _GIT_ERROR = re.compile(rb"[0-9a-f]{4}ERR [\x20-\x7e]{4,}\n?\Z")
 _DENIED = b"ERR access denied or repository not exported: "  # the daemon's own words
 _GIT_REFS = re.compile(rb"[0-9a-f]{4}[0-9a-f]{40}(?:[0-9a-f]{24})? [^\0\n]+\0([^\n]*)\n")
 _GIT_AGENT = re.compile(rb" agent=git/(\d[\w.+-]*)")
-_CVS = re.compile(rb"cvs \[(?:p?server|CVSNT) aborted\]: bad auth protocol start")
+_CVS = re.compile(rb"cvs \[(p?server|CVSNT) aborted\]: bad auth protocol start")
 
 
 def svn(data: bytes) -> Service | None:
@@ -40,4 +40,5 @@ def git(data: bytes) -> Service | None:
 
 def cvs(data: bytes) -> Service | None:
     """What it says to anything that is no login: no hello of its own is needed."""
-    return Service("cvs", "CVS") if _CVS.match(data) else None
+    found = _CVS.match(data)
+    return Service("cvs", "CVSNT" if found[1] == b"CVSNT" else "CVS") if found else None

@@ -32,10 +32,10 @@ _YEARS = {
 def rdp(reader: Reader) -> Service | None:
     """A connection confirm that takes up the negotiation. One without it is any ISO transport's, and says nothing.
 
-    To other things it answers with T.125's DisconnectProviderUltimatum, inside a data unit.
+    To other things xrdp answers with T.125's DisconnectProviderUltimatum, inside a data unit.
     """
     if reader.data == _ULTIMATUM:
-        return Service("rdp")
+        return Service("rdp", "xrdp")
     reader.expect(b"\x03\0\0\x13\x0e\xd0")
     reader.take(5)
     kind = reader.expect(b"\x02", b"\x03")

@@ -22,7 +22,7 @@ WORDS: list[tuple[bytes, Service]] = [
     (b"220 mail.example.org LMTP Cyrus v3.6.1 server ready\r\n", S("lmtp", "Cyrus", "3.6.1")),
     (b"220 mail.example.org LMTP\r\n", S("lmtp")),
     (b"SPAMD/1.5 0 PONG\r\n", S("spamd", info="protocol 1.5")),
-    (b"SPAMD/1.0 76 Bad header line: GET / HTTP/1.1\r\n", S("spamd", info="protocol 1.0")),
+    (b"SPAMD/1.0 76 Bad header line: GET / HTTP/1.1\r\n", S("spamd", "SpamAssassin", info="protocol 1.0")),
     (b"220 dict.example.org <auth.mime> <12.34.56@dict.example.org>\r\n", S("dict")),
     (
         b"220 VMware Authentication Daemon Version 1.10: SSL Required, ServerDaemonProtocol:SOAP, "

@@ -208,6 +208,15 @@ def test_who_complains_about_a_web_request_is_asked_in_its_own_words(hello: byte
     assert talk.banner == answer
 
 
+@pytest.mark.parametrize(
+    ("lhlo", "service"), [(b"250-a\r\n250 8BITMIME\r\n", S("lmtp", "Dovecot")), (b"500 What?\r\n", S("smtp"))]
+)
+def test_who_refuses_ehlo_and_takes_lhlo_is_lmtp(lhlo: bytes, service: Service) -> None:
+    answers = {b"NOOP": b"250 2.0.0 OK\r\n", b"EHLO": b"500 5.5.1 Unknown command\r\n", b"LHLO": lhlo}
+    server = FakeServer(greeting=b"220 a.example Dovecot (Debian) ready.\r\n", replies=lambda it: answers.get(it[:4]))
+    assert server.talk(identify(7777)).service == service
+
+
 PAGES = {
     b"/api/v1/status/buildinfo": (
         b'HTTP/1.1 302 Found\r\nLocation: /graph\r\n\r\n<a href="/graph">Found</a>.\n\n',
