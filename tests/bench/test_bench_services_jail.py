@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,11 @@ pytestmark = pytest.mark.lab
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def jailed(tmp_path: Path, run: str, **more: object) -> subprocess.CompletedProcess[str]:
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+
+
+def command(tmp_path: Path, run: str, **more: object) -> list[str]:
+    """A command line that runs the script in a jail with a small package."""
     (tmp_path / "root").mkdir()
     package = tmp_path / "pack:age"
     for name, text in {"usr/share/bench": "from the package", "lib/bench.so": "a library", "etc/bench": "old"}.items():
@@ -32,9 +37,13 @@ def jailed(tmp_path: Path, run: str, **more: object) -> subprocess.CompletedProc
         "env": {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
     }
     (tmp_path / "spec.json").write_text(json.dumps(spec | more))
-    command = [sys.executable, jail.__file__, str(tmp_path / "spec.json")]
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    return [sys.executable, jail.__file__, str(tmp_path / "spec.json")]
+
+
+def jailed(tmp_path: Path, run: str, **more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(tmp_path, run, **more), env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_the_package_lies_over_the_system_and_what_is_written_stays_inside(tmp_path: Path) -> None:
@@ -57,3 +66,15 @@ def test_it_is_one_user_without_rights_who_sees_only_itself(tmp_path: Path) -> N
 def test_its_exit_code_is_that_of_the_script_and_children_are_waited_for(tmp_path: Path) -> None:
     done = jailed(tmp_path, "(sleep 0.2; echo late) & exit 7")
     assert (done.returncode, done.stdout) == (7, "late\n")
+
+
+def test_it_ends_with_whoever_started_it_however_that_ends(tmp_path: Path) -> None:
+    starter = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:]).returncode)"
+    argv = [sys.executable, "-c", starter, *command(tmp_path, "sleep 600 & echo up; exec sleep 600")]
+    with subprocess.Popen(argv, env=ENVIRONMENT, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == b"up\n"
+        owner.kill()
+        # Its end comes only when the last process that holds the pipe is gone.
+        assert select.select([owner.stdout], [], [], 20)[0]
+        assert owner.stdout.read() == b""

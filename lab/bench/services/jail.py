@@ -39,6 +39,7 @@ def main(path: str) -> int:
         _become_many()
     else:
         namespaces.unshare_user(spec["user"])
+    namespaces.die_with_parent()
     namespaces.unshare(_NEW_NS | _NEW_UTS | _NEW_IPC | namespaces.NEW_PID)
     child = os.fork()
     if child == 0:
