@@ -126,8 +126,9 @@ class RawWire:
                 size, ancillary, _, _ = self._packets.recvmsg_into([self._rows[row].data], 64)
             except BlockingIOError:
                 break
-            except OSError:  # the interface went down: reported once, and the silence after it is judged as such
-                continue
+            except OSError:  # the interface went down, or there is no memory: packets are lost, nobody says how many
+                self._drops += 1
+                break
             self._rows[row, size:] = 0
             lengths.append(size)
             intact.append(_vouched_for(ancillary))

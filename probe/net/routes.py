@@ -11,6 +11,7 @@ import numpy as np
 from probe.core.columns import I64
 from probe.core.ledger import Local
 from probe.core.plan import Block, is_ipv4, split
+from probe.errors import WireError
 from probe.model import Address
 from probe.net.intervals import Intervals, keys_of_halves
 from probe.net.netlink import Route, prefixes, routes_to
@@ -19,11 +20,15 @@ from probe.net.rules import policy_routing
 
 class ReservedPort:
     """A TCP port bound in both families but not listening: no live connection has it, and the kernel resets what
-    answers to it, so a SYN-ACK leaves no half-open connection on the target."""
+    answers to it, so a SYN-ACK leaves no half-open connection on the target. Raises WireError where none is free."""
 
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
-        self.number = self._reserve()
+        try:
+            self.number = self._reserve()
+        except OSError as error:
+            self.close()
+            raise WireError(f"no TCP port could be reserved to send from: {error.strerror or error}") from error
 
     def _reserve(self) -> int:
         for _ in range(32):
