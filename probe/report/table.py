@@ -20,7 +20,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from probe.judge.exits import MEANING
+from probe.judge.exits import MEANING, OK
 from probe.judge.wording import evidence_in_words, plural, printable, ranges, seen_in_words, words_in_words
 from probe.model import Finding, Outcome, Proof, RunInfo, State, Summary, Tls, Verdict
 from probe.report import Out
@@ -127,8 +127,10 @@ def _heading(run: RunInfo) -> Text:
 
 
 def _host_line(hosts: list[Host]) -> Text:
-    text = Text(printable(hosts[0].target), "bold")
-    text.append(f"  {address_ranges(hosts)}")
+    name, addresses = printable(hosts[0].target), address_ranges(hosts)
+    text = Text(name, "bold")
+    if name != addresses:  # `probe scan` calls targets by their addresses
+        text.append(f"  {addresses}")
     if len(hosts) > 1:
         text.append(f"  ({len(hosts)} hosts alike)", "dim")
     counts = [f"{number} {state}" for state, number in hosts[0].counts.items() if number]
@@ -256,6 +258,8 @@ def _summary_line(summary: Summary, findings: dict[Outcome, int]) -> Text:
     judged = ", ".join(f"{number} {outcome}" for outcome, number in findings.items()) if any(findings.values()) else ""
     text = Text(" · ".join(filter(None, [probes, ports, judged, _rounds(summary)])) + " · ", "dim")
     meaning = MEANING.get(summary.exit_code, "see the messages on standard error")
+    if summary.exit_code == OK and not any(findings.values()):
+        meaning = "everything was decided"
     return text.append(
         f"exit {summary.exit_code}: {meaning}", "not dim green" if summary.exit_code == 0 else "not dim red"
     )
