@@ -36,7 +36,7 @@ class Judge:
     ) -> None:
         self._baselines = baselines
         self._targets = {target.name: target for target in targets}
-        self._baseline = baseline
+        self._baseline = _servers(baselines) if baseline is None else baseline
         self._by_port: dict[tuple[str, int], list[Expectation]] = {}
         self._watches: dict[str, list[Watch]] = {}
         for expectation in expectations:
@@ -96,10 +96,19 @@ def judge(
             ports = sorted(expectation.ports)
             yield from (_judged(expectation, one, baselines) for one in _verdicts(target, ports, verdicts))
             continue
-        watch = _watch(expectation, target, scanned_ports, baseline)
+        watch = _watch(expectation, target, scanned_ports, _servers(baselines) if baseline is None else baseline)
         for verdict in _verdicts(target, scanned_ports, verdicts):
             watch.see(verdict)
         yield watch.finding()
+
+
+def _servers(baselines: Baselines) -> Baseline | None:
+    """Who identified itself in the runs that the profile compares with; None where it compares with none."""
+    if not baselines:
+        return None
+    known = (each for run in baselines.values() for each in run.items())
+    talks = ((key, verdict.conversation) for key, verdict in known)
+    return {key: talk.service for key, talk in talks if talk and talk.service}
 
 
 def _watch(expectation: Expectation, target: Target, ports: Sequence[int], baseline: Baseline | None) -> Watch:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from probe.judge import Judge, judge
-from probe.model import Cause, Expectation, Finding, Outcome, Proof, Service, Tls, Verdict
-from tests.judge.judge_world import HTTP, SSH, closed, opened, target, unknown, unreachable
+from probe.model import Cause, Expectation, Finding, HostKey, Outcome, Proof, Service, Tls, Verdict
+from tests.judge.judge_world import HTTP, SSH, closed, lives, opened, target, unknown, unreachable
 from tests.judge.test_judge_diff import dropped
 
 MET, VIOLATED, UNKNOWN = Outcome.MET, Outcome.VIOLATED, Outcome.UNKNOWN
@@ -103,3 +103,13 @@ def test_a_finished_scan_is_judged_the_same() -> None:
     old, new = ({one.key: one} for one in (dropped(22), opened(22)))
     findings = judge([announced(22, "dropped", "open")], (target(),), new, (22,), baselines={"last": old})
     assert outcomes(findings) == [(22, "web", MET)]
+
+
+def test_services_are_told_apart_by_the_baseline_that_the_profile_names() -> None:
+    """A contract brings its run along: another server at home than then is an impostor, by its key."""
+    then, now = (Service("ssh", key=HostKey("ssh-ed25519", f"SHA256:{name}")) for name in ("ours", "theirs"))
+    old = opened(22, then)
+    judge = Judge([lives("ssh", 22)], [target()], [22], baselines={"last": {old.key: old}})
+    list(judge.see(opened(22, now)))
+    (finding,) = judge.finish()
+    assert (finding.outcome, finding.observed) == (Outcome.VIOLATED, "impostor")

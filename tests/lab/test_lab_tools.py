@@ -110,7 +110,7 @@ DPKG = 'd=$(basename "$2" .deb); [ "$1" = -x ] && mkdir -p "$3/usr/share/$d"'
 
 def fake_debian(tmp_path: Path, apt: str = APT, dpkg: str = DPKG) -> str:
     head = f"LOG={tmp_path / 'log'}\n"
-    fake = {"apt-get": head + apt, "dpkg": head + dpkg}
+    fake = {"apt-get": head + apt, "dpkg": head + dpkg, "dpkg-deb": "echo made-package 1.0"}
     return f"{fake_system(tmp_path, **fake)}:/usr/bin:/bin"
 
 
