@@ -38,7 +38,8 @@ from probe.core.queues import NOTHING, take
 from probe.core.replies import Batch
 
 LINGER = 0.1  # seconds to wait for a contradiction after the last probe was answered
-MOST_TRIES = 30  # where the path loses so much that this is not enough, silence stays unknown
+BURSTY = 2  # losses that made us slow down come in bursts, so attempts are not as independent as the sum takes them
+MOST_TRIES = 60  # where the path loses so much that this is not enough, silence stays unknown
 PATIENCE = 5.0  # seconds that a silent host or our own failing sends are borne; at least four timeouts
 HASTE = 0.25  # seconds at least for an answer that is expected
 SPREAD = 10  # parts in which questions are asked again that shall make no burst
@@ -267,6 +268,8 @@ class Scan(Ledger):
         if self.confidence is None:
             return np.ones(slots.size, np.bool_)
         needed = np.log(np.maximum(self.hosts.unsettled[rows], 1) / (1 - self.confidence))
+        if self.counters.slowest is not None:
+            needed *= BURSTY
         moot = (self.hosts.gives[rows] == 0) | self.lanes.given_up[rows]
         enough: Bools = moot | (self.silence[slots] >= needed)
         return enough
