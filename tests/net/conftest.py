@@ -21,7 +21,7 @@ def hops() -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # rules and neighbours of one file's tests are no business of another's
 def ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     path = tmp_path_factory.mktemp("ways") / "ways.yaml"
     path.write_text(TOPOLOGY)
