@@ -57,7 +57,7 @@ def send(wire: Wire, rows: Rows, names: list[str], answers: dict[str, str]) -> N
         time.sleep(0.01)
 
 
-def listen(wire: Wire, answers: dict[str, str]) -> None:
+def listen(wire: Wire, own: int, answers: dict[str, str]) -> None:
     end = time.monotonic() + LONGEST
     while select.select([wire.fileno()], [], [], PATIENCE)[0] and time.monotonic() < end:
         while (batch := wire.receive()) is not None:
@@ -66,7 +66,9 @@ def listen(wire: Wire, answers: dict[str, str]) -> None:
             t, i = parsed.tcp, parsed.icmp
             for high, low, sport, flags in zip(*t.source, t.sport, t.flags, strict=True):
                 answers[f"{join(int(high), int(low))} {sport}"] = f"flags {flags:#x}"
-            for high, low, dport, kind, code in zip(*i.destination, i.dport, i.type, i.code, strict=True):
+            for high, low, sport, dport, kind, code in zip(*i.destination, i.sport, i.dport, i.type, i.code, strict=True):
+                if sport != own:  # our own kernel gives up on a neighbour after seconds, and says so to the next wire
+                    continue
                 answers[f"{join(int(high), int(low))} {dport}"] = f"icmp {kind} {code}"
 
 
@@ -80,7 +82,7 @@ def tell(name: str) -> dict[str, str]:
             parts = [syns(host, own.number) for host in hosts]
             rows = np.frombuffer(b"".join(part.tobytes() for part in parts), parts[0].dtype)
             send(wire, rows, [f"{host} {port}" for host in hosts for port in PORTS], answers)
-        listen(wire, answers)
+        listen(wire, own.number, answers)
         assert wire.drops() == 0
     finally:
         wire.close()
