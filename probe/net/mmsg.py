@@ -15,7 +15,6 @@ import numpy as np
 from probe.core.columns import I64, Bytes
 
 MOST = 1024  # packets in one call: UIO_MAXIOV caps it in the kernel (net/socket.c, __sys_sendmmsg)
-NOT_NOW = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)  # the device or the queue is full: what follows would fail too
 SEND_TIMEOUT = 1  # seconds; a full send buffer empties at the device's speed, a dead device never
 
 _MSGHDR = np.dtype(
@@ -68,10 +67,10 @@ class Outbox:
             code = ctypes.get_errno() if done < 0 else 0
             if done > 0:
                 at += done
-            elif code in NOT_NOW:
+            elif code == errno.EAGAIN:  # after SEND_TIMEOUT: what follows would wait as long
                 failed.setdefault(code, []).extend(range(at, count))
                 break
-            elif code != errno.EINTR:
+            elif code != errno.EINTR:  # ENOBUFS too is one packet's: a drop at egress is told so
                 failed.setdefault(code or errno.EIO, []).append(at)
                 at += 1
         return {code: np.array(rows, np.int64) for code, rows in failed.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -191,7 +192,7 @@ def _in_syn_recv() -> int:
 
 
 def probe_arguments(case: Case) -> list[str]:
-    """What probe is asked on the command line."""
+    """What probe is asked on the command line. CASES_WIRE=packet holds another wire than usual to the corpus."""
     scan = case.scan
     return [
         "probe",
@@ -200,6 +201,7 @@ def probe_arguments(case: Case) -> list[str]:
         "-p",
         ",".join(map(str, case.ports)),
         *("--attempts", str(scan.attempts), "--timeout", f"{scan.timeout:g}s", "--rate", str(scan.rate)),
+        *("--wire", os.environ.get("CASES_WIRE", "auto")),
         *(() if scan.handshake else ("--no-handshake",)),
         *("-o", "jsonl:-"),
     ]
