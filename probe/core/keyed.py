@@ -22,16 +22,28 @@ def key_from_seed(seed: int, purpose: str) -> Key:
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
 
 
-def _rotate(x: U64, bits: int) -> U64:
-    return (x << np.uint64(bits)) | (x >> np.uint64(64 - bits))
+def _rotate(x: U64, bits: int, spare: U64) -> None:
+    np.left_shift(x, np.uint64(bits), out=spare)
+    np.right_shift(x, np.uint64(64 - bits), out=x)
+    np.bitwise_or(x, spare, out=x)
 
 
-def _round(v0: U64, v1: U64, v2: U64, v3: U64) -> tuple[U64, U64, U64, U64]:
-    v0, v2 = v0 + v1, v2 + v3
-    v1, v3 = _rotate(v1, 13) ^ v0, _rotate(v3, 16) ^ v2
-    v0, v2 = _rotate(v0, 32) + v3, v2 + v1
-    v3, v1 = _rotate(v3, 21) ^ v0, _rotate(v1, 17) ^ v2
-    return v0, v1, _rotate(v2, 32), v3
+def _round(v0: U64, v1: U64, v2: U64, v3: U64, spare: U64) -> None:
+    """In place: half the time of a round goes where numpy would make new arrays."""
+    v0 += v1
+    v2 += v3
+    _rotate(v1, 13, spare)
+    v1 ^= v0
+    _rotate(v3, 16, spare)
+    v3 ^= v2
+    _rotate(v0, 32, spare)
+    v0 += v3
+    v2 += v1
+    _rotate(v3, 21, spare)
+    v3 ^= v0
+    _rotate(v1, 17, spare)
+    v1 ^= v2
+    _rotate(v2, 32, spare)
 
 
 def siphash24(key: Key, words: list[U64]) -> U64:
@@ -46,16 +58,20 @@ def siphash24(key: Key, words: list[U64]) -> U64:
             (key[1], 0x7465646279746573),
         )
     )
+    spare = np.empty(size, np.uint64)
     # The last block holds the message length in its top byte; the messages here are whole words.
     for word in [*words, np.full(size, (8 * len(words) & 0xFF) << 56, np.uint64)]:
-        v3 = v3 ^ word
+        v3 ^= word
         for _ in range(2):
-            v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-        v0 = v0 ^ word
-    v2 = v2 ^ np.uint64(0xFF)
+            _round(v0, v1, v2, v3, spare)
+        v0 ^= word
+    v2 ^= np.uint64(0xFF)
     for _ in range(4):
-        v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-    return v0 ^ v1 ^ v2 ^ v3
+        _round(v0, v1, v2, v3, spare)
+    v0 ^= v1
+    v2 ^= v3
+    v0 ^= v2
+    return v0
 
 
 def _mix(x: U64, key: int) -> U64:
