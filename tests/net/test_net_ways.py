@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from probe.lab import Lab
 from probe.net.ebpf import Program
 from probe.net.wires import NAMES
-from tests.net.net_world import nft, nft_tool, told
+from tests.net.net_world import REPOSITORY, nft, nft_tool, told
 
 pytestmark = pytest.mark.lab
 
@@ -148,3 +149,28 @@ def test_a_rule_that_comes_later_is_obeyed_from_the_next_batch_on(ways: Lab, wir
     assert found[:3] == [one_by_the_kernel, all_by_frame, by_raw_socket]
     assert found[3] == [0, {}]  # that the rules have gone is looked at a moment later
     assert found[4:] == [one_by_the_kernel, [None]]
+
+
+KILLED = """\
+import os, select, signal, socket
+from probe.net.xdp import XdpDevices
+devices = XdpDevices(40000, select.epoll())
+assert devices._open(socket.if_nametoindex("wan"))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+AFTER = """\
+import json, select, socket
+from probe.net.xdp import XdpDevices
+first, second = (XdpDevices(40000, select.epoll()) for _ in range(2))
+told = [bool(each._open(socket.if_nametoindex("wan"))) for each in (first, second)]
+first.close()
+second.close()
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.skipif("xdp" not in WIRES, reason="no BPF programs here")
+def test_the_program_goes_with_its_process_however_that_ends(ways: Lab) -> None:
+    """An interface has one program only: a second is refused while the first one is there."""
+    assert ways.run("here", [sys.executable, "-c", KILLED], cwd=REPOSITORY, timeout=30).returncode == -signal.SIGKILL
+    assert told(ways, "here", AFTER) == [True, False]
