@@ -86,6 +86,7 @@ def _race(lab: Lab, job: Job, contender: Contender, gateway: str, folder: Path) 
         return None
     command, environment = installed(contender, argv)
     done = run(lab, command, environment, job.seconds, folder / "log")
+    print(f"{job.name}: {contender.name} {done.wall:.2f} s", file=sys.stderr, flush=True)
     if done.failed:
         print(f"{job.name}: {contender.name} {done.failed}", flush=True)
         return None
