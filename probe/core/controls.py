@@ -54,6 +54,7 @@ class Controls:
         self._near: I64 = np.empty(0, np.int64)
         self._trials: deque[Trial] = deque()
         self._by_slot: dict[int, deque[Trial]] = {}
+        self._waiting = np.zeros(len(hosts.gives) * width, np.bool_)  # one bool per slot: it is in `_by_slot`
         self._kinds: dict[int, int] = {}
         self._fastest = float("inf")
         self._tokens: dict[int, tuple[float, float]] = {}
@@ -129,6 +130,7 @@ class Controls:
             trial.left_at, trial.expiry = now, now + wait
             self._trials.append(trial)
             self._by_slot.setdefault(slot, deque()).append(trial)
+            self._waiting[slot] = True
             if window:
                 window.trials[kind] += 1
                 window.unresolved += 1
@@ -140,11 +142,10 @@ class Controls:
         `echoes` are the timestamps that they answer, 0 where they do not say.
         """
         ended: list[Trial] = []
-        if not self._by_slot:
-            return ended
-        for slot, echo in zip(slots.tolist(), echoes.tolist(), strict=True):
+        asked = np.flatnonzero(self._waiting[slots])
+        for slot, echo in zip(slots[asked].tolist(), echoes[asked].tolist(), strict=True):
             waiting = self._by_slot.get(slot)
-            if not waiting:
+            if not waiting:  # the same answer twice in one batch
                 continue
             if self._kinds[slot] != kind:
                 self._withdraw(slot, waiting)
@@ -172,14 +173,18 @@ class Controls:
             trial.hit, trial.void = False, True
             if trial.window:
                 trial.window.forget(trial.kind)
+        self._forget(slot)
+
+    def _forget(self, slot: int) -> None:
         del self._by_slot[slot]
+        self._waiting[slot] = False
 
     def _end(self, trial: Trial, *, hit: bool) -> Trial:
         waiting = self._by_slot[trial.slot]
         waiting.remove(trial)
         trial.hit = hit
         if not waiting:
-            del self._by_slot[trial.slot]
+            self._forget(trial.slot)
         if hit:
             self.hosts.hit(trial.row, trial.kind, trial.left_at)
         else:

@@ -94,12 +94,13 @@ def _candidates(batch: Batch) -> I64:
     """The rows that may be fragments of TCP: all that are, and IPv6 packets with extension headers."""
     if batch.rows.shape[1] < 20:
         return np.empty(0, np.int64)
-    rows = batch.rows
-    cut = View(rows).u16(6) & np.uint64(MORE_FRAGMENTS | OFFSET) != 0
-    four = (rows[:, 0] >> 4 == 4) & (rows[:, 9] == TCP) & cut & (batch.lengths >= 20)
-    extended = np.isin(rows[:, 6], (FRAGMENT, HOP_BY_HOP, ROUTING, DESTINATION))
-    six = (rows[:, 0] >> 4 == 6) & extended & (batch.lengths >= 48)
-    return np.flatnonzero(four | six)
+    rows, version = batch.rows, batch.rows[:, 0] >> 4
+    cut = (rows[:, 6] & np.uint8((MORE_FRAGMENTS | OFFSET) >> 8) | rows[:, 7]) != 0
+    found = (version == 4) & cut & (rows[:, 9] == TCP) & (batch.lengths >= 20)
+    if (six := np.flatnonzero(version == 6)).size:
+        extended = np.isin(rows[six, 6], (FRAGMENT, HOP_BY_HOP, ROUTING, DESTINATION))
+        found[six] = extended & (batch.lengths[six] >= 48)
+    return np.flatnonzero(found)
 
 
 def _with(batch: Batch, packets: dict[int, bytes | None]) -> Batch:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from probe.core.columns import Bytes, Halves, fold, sum_halves, sum_words
+from probe.core.columns import U64, Bytes, Halves, fold, sum_halves
 
 _TCP = [
     ("sport", ">u2"),
@@ -58,6 +58,7 @@ SYN6 = np.dtype(
     ]
 )
 _ACK = 16
+_IPV4_BYTES, _IPV6_BYTES = 20, 40
 _TCP_BYTES = 40  # header and options
 _PSEUDO = 6 + _TCP_BYTES  # the pseudo-header's protocol and length
 
@@ -94,47 +95,82 @@ class Stamp:
     ack: npt.NDArray[np.uint32] | None = None
 
 
-def _bytes(rows: npt.NDArray[np.void]) -> Bytes:
-    return rows.view(np.uint8).reshape(len(rows), rows.dtype.itemsize)
-
-
-def _blank(template: bytes, dtype: np.dtype[np.void], stamp: Stamp) -> npt.NDArray[np.void]:
-    rows = np.empty(len(stamp.seq), dtype)
-    rows[:] = np.frombuffer(template, dtype)[0]
-    rows["sport"], rows["dport"], rows["seq"], rows["tsval"] = stamp.sport, stamp.dport, stamp.seq, stamp.tsval
-    rows["checksum"] = 0
-    if stamp.ack is not None:
-        rows["ack"], rows["flags"] = stamp.ack, _ACK
-    return rows
-
-
 def syn4(template: bytes, stamp: Stamp) -> npt.NDArray[np.void]:
     """IPv4 SYNs, (n,) of SYN4, both checksums right."""
-    rows = _blank(template, SYN4, stamp)
+    model = _model(template, SYN4, stamp)
+    if stamp.tos is not None:
+        model["tos"] = 0
+    if stamp.ttl is not None:
+        model["ttl"] = 0
+    model["id"], model["header_checksum"] = 0, 0
+    rows = _copies(model, stamp)
     source, destination = (half & np.uint64(0xFFFFFFFF) for half in (stamp.source[1], stamp.destination[1]))
     rows["source"], rows["destination"] = source, destination
-    rows["id"] = stamp.seq & np.uint32(0xFFFF)  # anything will do for an atomic datagram (RFC 6864 section 4.1)
+    addresses = _sum_of_32(source) + _sum_of_32(destination)
+    number = stamp.seq & np.uint32(0xFFFF)  # anything will do for an atomic datagram (RFC 6864 section 4.1)
+    rows["id"] = number
+    header = addresses + number + _sum_of_model(model, 0, _IPV4_BYTES)
     if stamp.tos is not None:
         rows["tos"] = stamp.tos
+        header += stamp.tos
     if stamp.ttl is not None:
         rows["ttl"] = stamp.ttl
-    rows["header_checksum"] = 0
-    tcp = _bytes(rows)[:, SYN4.itemsize - _TCP_BYTES :]
-    rows["header_checksum"] = fold(sum_words(_bytes(rows)[:, : SYN4.itemsize - _TCP_BYTES]))
-    pseudo = sum_halves(source) + sum_halves(destination) + np.uint64(_PSEUDO)
-    rows["checksum"] = fold(sum_words(tcp) + pseudo)
+        header += stamp.ttl.astype(np.uint64) << np.uint64(8)
+    rows["header_checksum"] = fold(header)
+    rows["checksum"] = fold(addresses + _sum_of_stamp(stamp) + _sum_of_model(model, _IPV4_BYTES) + np.uint64(_PSEUDO))
     return rows
 
 
 def syn6(template: bytes, stamp: Stamp) -> npt.NDArray[np.void]:
     """IPv6 SYNs, (n,) of SYN6, checksum right."""
-    rows = _blank(template, SYN6, stamp)
+    model = _model(template, SYN6, stamp)
+    rows = _copies(model, stamp)
     rows["source"] = np.column_stack(stamp.source)
     rows["destination"] = np.column_stack(stamp.destination)
     if stamp.ttl is not None:
         rows["hop_limit"] = stamp.ttl
     if stamp.tos is not None:  # RFC 8200 section 3: version (4 bits), traffic class (8), flow label (20)
         rows["version_class_flow"] = rows["version_class_flow"] & 0xF00FFFFF | stamp.tos.astype(np.uint32) << 20
-    # Both addresses, which the pseudo-header (RFC 8200 section 8.1) wants too, stand right before TCP.
-    rows["checksum"] = fold(sum_words(_bytes(rows)[:, 8:]) + np.uint64(_PSEUDO))
+    # The pseudo-header (RFC 8200 section 8.1) wants both addresses, their length and the protocol.
+    total = _sum_of_stamp(stamp) + _sum_of_model(model, _IPV6_BYTES) + np.uint64(_PSEUDO)
+    for half in (*stamp.source, *stamp.destination):
+        total += sum_halves(half)
+    rows["checksum"] = fold(total)
     return rows
+
+
+def _model(template: bytes, dtype: np.dtype[np.void], stamp: Stamp) -> npt.NDArray[np.void]:
+    """The one row that all others begin as: what they share, and zeros where each has its own."""
+    model = np.frombuffer(bytearray(template), dtype)
+    model["sport"], model["tsval"], model["checksum"] = stamp.sport, stamp.tsval, 0
+    if stamp.ack is not None:
+        model["flags"] = _ACK
+    return model
+
+
+def _copies(model: npt.NDArray[np.void], stamp: Stamp) -> npt.NDArray[np.void]:
+    rows = np.empty(len(stamp.seq), model.dtype)
+    whole = f"V{model.dtype.itemsize}"  # as one lump: numpy copies a structure field by field
+    rows.view(whole)[:] = model.view(whole)
+    rows["dport"], rows["seq"] = stamp.dport, stamp.seq
+    if stamp.ack is not None:
+        rows["ack"] = stamp.ack
+    return rows
+
+
+# A checksum is a sum, so what all rows share is summed once, and each row only adds its own (RFC 1624).
+
+
+def _sum_of_model(model: npt.NDArray[np.void], start: int, end: int | None = None) -> np.uint64:
+    words = model.view(np.uint8)[start:end].view(">u2")
+    return np.uint64(words.sum(dtype=np.uint64))
+
+
+def _sum_of_stamp(stamp: Stamp) -> U64:
+    total = _sum_of_32(stamp.seq.astype(np.uint64)) + stamp.dport
+    return total if stamp.ack is None else total + _sum_of_32(stamp.ack.astype(np.uint64))
+
+
+def _sum_of_32(numbers: U64) -> U64:
+    total: U64 = (numbers & np.uint64(0xFFFF)) + (numbers >> np.uint64(16))
+    return total

@@ -42,6 +42,8 @@ class Hosts:
         """Distinct slots that gave an answer of this class; some become canaries."""
         rows, columns = np.divmod(slots, self._width)
         self.gives[rows] |= np.uint8(1 << kind)
+        lacking = self._canaries[rows, kind, -1] == 0
+        rows, columns = rows[lacking], columns[lacking]
         for place in range(CANARIES):
             if not rows.size:
                 return

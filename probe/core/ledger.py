@@ -24,6 +24,7 @@ from probe.core.verdict import ICMP_REASONS, SOFT
 SYN_ACK_SEEN, RESET_SEEN, ICMP_HARD, ICMP_SOFT, NOT_SENT = 1, 2, 4, 8, 16
 ANSWERED = SYN_ACK_SEEN | RESET_SEEN
 SETTLED = ANSWERED | ICMP_HARD | NOT_SENT  # nothing is gained by asking again
+STRETCH = 1 << 13  # slots that are hashed at once: what that takes stays in the cache
 MOST_ICMP_KINDS = 1 << 16  # distinct IcmpKinds kept by name: a target that forges senders must not fill memory
 
 # A ticket is a slot and why a packet goes there: to ask, to look again (marked), to control the path (a canary), and
@@ -124,8 +125,9 @@ class Ledger:
         self._kind_index: dict[IcmpKind, int] = {}
         self.prohibited: list[int] = []  # slots that the latest batch had hard ICMP errors about
         self.contradicted: list[tuple[int, int]] = []  # (slot, ICMP kind) of prohibitions after an answer
-        self._cookie_key = key_from_seed(self.seed, "cookie")
-        self._look_key = key_from_seed(self.seed, "look")
+        self._cookies = self._hashed(key_from_seed(self.seed, "cookie"))
+        self._apart = np.uint32(key_from_seed(self.seed, "look")[0] % 0xFFFFFFFF + 1)
+        self._place = np.zeros(slots, np.int32)
         self._fragments = Fragments(self._asked)
 
     def settled_now(self, slots: I64, now: float) -> None:
@@ -151,16 +153,21 @@ class Ledger:
 
     def cookies(self, slots: I64) -> npt.NDArray[np.uint32]:
         """The initial sequence number of each slot: a keyed hash of its tuple, so a reply proves it saw the probe."""
-        return self._numbers(self._cookie_key, slots)
+        return self._cookies[slots]
 
     def look_cookies(self, slots: I64) -> npt.NDArray[np.uint32]:
-        """That of the second look: its own, so that a duplicate of the first answer cannot pass for its answer."""
-        return self._numbers(self._look_key, slots)
+        """That of the second look: another one, so that a duplicate of the first answer cannot pass for its answer."""
+        return self._cookies[slots] ^ self._apart
 
-    def _numbers(self, key: tuple[int, int], slots: I64) -> npt.NDArray[np.uint32]:
-        high, low = self._addresses(slots)
-        ports = self.block.port_numbers(slots).astype(np.uint64) | np.uint64(self.local.port << 16)
-        return siphash24(key, [high, low, ports]).astype(np.uint32)
+    def _hashed(self, key: tuple[int, int]) -> npt.NDArray[np.uint32]:
+        """All cookies, a stretch at a time: hashed once, each is asked for up to four times."""
+        cookies = np.empty(self.block.slots, np.uint32)
+        for start in range(0, self.block.slots, STRETCH):
+            slots = np.arange(start, min(start + STRETCH, self.block.slots))
+            high, low = self._addresses(slots)
+            ports = self.block.port_numbers(slots).astype(np.uint64) | np.uint64(self.local.port << 16)
+            cookies[slots] = siphash24(key, [high, low, ports]).astype(np.uint32)
+        return cookies
 
     def _addresses(self, slots: I64) -> tuple[U64, U64]:
         rows = self.block.address_rows(slots)
@@ -169,8 +176,7 @@ class Ledger:
     def _stamp(self, tickets: I64, now: float) -> f.Stamp:
         slots, looks = slots_of(tickets), tickets & LOOK != 0
         rows = self.block.address_rows(slots)
-        seq = self.cookies(slots)
-        seq[looks] = self.look_cookies(slots[looks])
+        seq = np.where(looks, self.look_cookies(slots), self.cookies(slots))
         return f.Stamp(
             source=(self.local.high[rows], self.local.low[rows]),
             destination=(self.block.high[rows], self.block.low[rows]),
@@ -197,8 +203,9 @@ class Ledger:
         valid[valid] = self.tries[slots[valid]] > 0
         rows = np.flatnonzero(valid)
         first = self._acceptable(replies, rows, slots[rows], self.cookies(slots[rows]), now)
-        looked = self._acceptable(replies, rows, slots[rows], self.look_cookies(slots[rows]), now)
-        looked &= self.look[slots[rows]] & LOOKED != 0
+        looked, again = np.zeros(rows.size, np.bool_), np.flatnonzero(self.look[slots[rows]] & LOOKED != 0)
+        own = slots[rows[again]]
+        looked[again] = self._acceptable(replies, rows[again], own, self.look_cookies(own), now)
         valid[rows] = first | looked
         self.counters.forged += int((~valid & (replies.dport == self.local.port)).sum())
         looked, rows = looked[first | looked], rows[first | looked]
@@ -221,29 +228,39 @@ class Ledger:
 
     def _enter_tcp(self, slots: I64, replies: TcpReplies, rows: I64, reset: Bools, looked: Bools, now: float) -> Heard:
         before = self.seen[slots]
-        first = (before & ANSWERED) == 0
+        first = np.flatnonzero(before & ANSWERED == 0)
+        first = first[self._first_of_each(slots[first])]
         self._enter_first(slots[first], replies, rows[first], now)
-        opened = np.unique(slots[~reset & (before & SYN_ACK_SEEN == 0)])
-        closed = np.unique(slots[reset & (before & RESET_SEEN == 0)])
+        opened = self._distinct(slots[~reset & (before & SYN_ACK_SEEN == 0)])
+        closed = self._distinct(slots[reset & (before & RESET_SEEN == 0)])
         self.mark(opened, SYN_ACK_SEEN, now)
         self.mark(closed, RESET_SEEN, now)
         return Heard(opened, closed, slots[~reset], replies.tsecr[rows[~reset]], slots[reset & ~looked])
 
     def _enter_first(self, slots: I64, replies: TcpReplies, rows: I64, now: float) -> None:
-        # Two answers to one probe in the same batch: only np.unique tells which came first.
-        fresh, index = np.unique(slots, return_index=True)
-        rows = rows[index]
-        self.counters.received += fresh.size
-        self.ttl[fresh], self.window[fresh] = replies.ttl[rows], replies.window[rows]
-        self.flags[fresh] = replies.flags[rows]
+        self.counters.received += slots.size
+        self.ttl[slots], self.window[slots] = replies.ttl[rows], replies.window[rows]
+        self.flags[slots] = replies.flags[rows]
         # Karn's algorithm (RFC 6298 section 3): which attempt a reply answers is unknown once there were two.
-        once = fresh[self.tries[fresh] == 1]
+        once = slots[self.tries[slots] == 1]
         self.rtt[once] = now - self.sent_at[once]
+
+    def _first_of_each(self, slots: I64) -> Bools:
+        """Of slots in the order in which they came, those that are there for the first time: in linear time, for of
+        several values that are assigned to one place the last one stays."""
+        order = np.arange(slots.size, dtype=np.int32)
+        self._place[slots[::-1]] = order[::-1]
+        found: Bools = self._place[slots] == order
+        return found
+
+    def _distinct(self, slots: I64) -> I64:
+        return slots[self._first_of_each(slots)]
 
     def _enter_looks(self, slots: I64, tos: Bytes) -> None:
         dscp = tos & np.uint8(0xFC)  # ECN may be changed on the way (RFC 3168)
-        kind = np.where(dscp == MARK, np.uint8(ECHOED), np.where(dscp == 0, np.uint8(PLAIN), np.uint8(OTHER)))
-        np.bitwise_or.at(self.look, slots, kind)
+        echoed, plain = dscp == MARK, dscp == 0
+        for kind, chosen in ((ECHOED, echoed), (PLAIN, plain), (OTHER, ~(echoed | plain))):
+            self.look[slots[chosen]] |= np.uint8(kind)
 
     def _receive_icmp(self, errors: IcmpErrors, now: float) -> None:
         slots = self.own_slots(errors.destination, errors.source, errors.dport, errors.sport)

@@ -8,6 +8,7 @@ columns; what is not, for whatever reason, is left to it.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ def _chosen(lines: Bools) -> I64 | slice:
     return slice(None) if lines.all() else np.flatnonzero(lines)
 
 
+@cache
 def _layout(family: int, stride: int) -> np.dtype[np.void]:
     names, formats, offsets = zip(*_IP[family], *((n, f, at + _HEADER[family]) for n, f, at in _TCP), strict=True)
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": stride})

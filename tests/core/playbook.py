@@ -78,10 +78,10 @@ class Play:
         return np.concatenate(out) if out else np.zeros((0, WIDTH), np.uint8)
 
     def hear(self, now: float, *packets: Bytes) -> list[int]:
-        """Enter these packets as one batch; the slots that became open by it."""
+        """Enter these packets as one batch; the slots that became open by it, ascending."""
         self.now = now
         opened = self.scan.receive(batch_of([Packet(row.tobytes()) for rows in packets for row in rows]), now)
-        return [int(slot) for slot in opened]
+        return sorted(int(slot) for slot in opened)
 
     def wait_out(self) -> None:
         """No one answers any more, for as long as it takes."""

@@ -66,10 +66,10 @@ def listen(wire: Wire, own: int, answers: dict[str, str]) -> None:
             t, i = parsed.tcp, parsed.icmp
             for high, low, sport, flags in zip(*t.source, t.sport, t.flags, strict=True):
                 answers[f"{join(int(high), int(low))} {sport}"] = f"flags {flags:#x}"
-            for high, low, sport, dport, kind, code in zip(*i.destination, i.sport, i.dport, i.type, i.code, strict=True):
-                if sport != own:  # our own kernel gives up on a neighbour after seconds, and says so to the next wire
-                    continue
-                answers[f"{join(int(high), int(low))} {dport}"] = f"icmp {kind} {code}"
+            errors = zip(*i.destination, i.sport, i.dport, i.type, i.code, strict=True)
+            for high, low, sport, dport, kind, code in errors:
+                if sport == own:  # our own kernel gives up on a neighbour after seconds, and says so to the next wire
+                    answers[f"{join(int(high), int(low))} {dport}"] = f"icmp {kind} {code}"
 
 
 def tell(name: str) -> dict[str, str]:
