@@ -36,6 +36,8 @@ class Source(Protocol):
 class FastWire:
     """See `probe.net.wire.Wire`. Answers are taken out of their rings while a long batch is sent. Raises OSError."""
 
+    threaded = True
+
     def __init__(self, name: str, frames: FrameSender, sources: Sequence[Source], fileno: Callable[[], int]) -> None:
         self.name, self.fileno = name, fileno
         self._sources = sources

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from probe.core.columns import I64
 from probe.core.driver import Driver
 from probe.core.pace import Pace
+from probe.core.replies import Batch
+from probe.net.sender import Reports, Sender
 from probe.net.wire import Wire
 
 TURN = 0.001  # seconds between two turns while there is something to send
 LOOK_AT_DROPS = 0.02  # seconds from one look at the kernel's drop counter to the next
+MOST = 4096  # packets of one turn: what was asked is heard soon, also where the rate allows more at once
+MOST_BATCHES = 16  # of answers in one turn
 IDLE = 0.1  # seconds between two turns while everything waits for answers
 
 
@@ -68,44 +72,53 @@ async def pump(
     """Drive `scan` until it is done or `may_go_on(now)` is false. `on_open` gets slots that just became open."""
     clock = asyncio.get_running_loop().time
     losses = Losses(scan, wire)
-    with Readable(wire) as readable:
+    with Readable(wire) as readable, Sender(wire) as sender:
         while not scan.done and may_go_on(clock()):
             # Before time is looked at: what came while this process was not running came in time.
-            received = _receive(scan, wire, clock(), on_open)
+            answers, came = _answers(wire), clock()
+            if not wire.threaded:
+                _enter(scan, answers, came, on_open)
             pace.limit(min(pace.ceiling, scan.rate))
-            sent = _send(scan, wire, pace, clock())
+            now = clock()
+            tickets = scan.due(now, min(pace.budget(now), MOST))
+            sender.begin(scan.frames(tickets, now))
+            if wire.threaded:
+                _enter(scan, answers, came, on_open)
+            _note(scan, pace, await sender.finish(), now)
             losses.watch(clock())
             scan.on_time(clock())
             on_turn(clock())
-            await readable.wait(0 if received else _rest(scan, pace, clock(), sent))
+            await readable.wait(0 if answers else _rest(scan, pace, clock(), tickets.size))
 
 
-def _send(scan: Driver, wire: Wire, pace: Pace, now: float) -> int:
-    slots = scan.due(now, pace.budget(now))
-    for part, rows in scan.frames(slots, now):
-        report = wire.send(rows)
+def _answers(wire: Wire) -> list[Batch]:
+    """What has come in; a flood of it must wait for its next turn."""
+    batches: list[Batch] = []
+    while len(batches) < MOST_BATCHES and (batch := wire.receive()) is not None:
+        batches.append(batch)
+    return batches
+
+
+def _enter(scan: Driver, batches: list[Batch], now: float, on_open: Callable[[I64], None]) -> None:
+    for batch in batches:
+        opened = scan.receive(batch, now)
+        if opened.size:
+            on_open(opened)
+
+
+def _note(scan: Driver, pace: Pace, reports: Reports, now: float) -> None:
+    for tickets, report in reports:
         for errno, failed in report.failed.items():
-            scan.failed(part[failed], errno, now)
-        left = part[report.rows(len(part))]
+            scan.failed(tickets[failed], errno, now)
+        left = tickets[report.rows(len(tickets))]
         scan.sent(left, now)
         pace.spend(left.size)
-    return slots.size
-
-
-def _receive(scan: Driver, wire: Wire, now: float, on_open: Callable[[I64], None]) -> bool:
-    batch = wire.receive()
-    if batch is None:
-        return False
-    opened = scan.receive(batch, now)
-    if opened.size:
-        on_open(opened)
-    return True
 
 
 def _rest(scan: Driver, pace: Pace, now: float, sent: int) -> float:
     """How long nothing needs to be done unless a packet comes."""
     if sent:
-        return TURN
+        return min(TURN, max(0.0, pace.next_packet(now) - now))
     deadline = scan.next_deadline()
     due = pace.next_packet(now) if deadline is None else deadline
     return min(IDLE, max(TURN, due - now))

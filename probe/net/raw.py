@@ -49,6 +49,7 @@ class RawWire:
     """See `probe.net.wire.Wire`."""
 
     name = "raw"
+    threaded = False
 
     def __init__(self, port: int) -> None:
         self._sockets: list[socket.socket] = []

@@ -33,9 +33,11 @@ class Sent:
 
 
 class Wire(Protocol):
-    """One way of sending and receiving IP packets."""
+    """One way of sending and receiving IP packets. `threaded`: `send` leaves the interpreter for most of its time, so
+    a thread of its own pays."""
 
     name: str
+    threaded: bool
 
     def send(self, rows: npt.NDArray[np.void]) -> Sent:
         """Send the packets of one family, in order."""
@@ -57,7 +59,7 @@ class Scoped:
 
     def __init__(self, wire: Wire, scope: Scope) -> None:
         self._wire, self._scope = wire, scope
-        self.name = wire.name
+        self.name, self.threaded = wire.name, wire.threaded
         self.receive, self.fileno, self.drops, self.close = wire.receive, wire.fileno, wire.drops, wire.close
 
     def send(self, rows: npt.NDArray[np.void]) -> Sent:

@@ -21,7 +21,7 @@ _LATENCY = 0.001
 class ScriptedWire:
     """Each packet that is sent is heard by the responder at once; what it answers arrives when it says."""
 
-    name, fd = "script", -1
+    name, fd, threaded = "script", -1, False
 
     def __init__(self, responder: Responder, clock: Callable[[], float]) -> None:
         self._responder, self._clock = responder, clock

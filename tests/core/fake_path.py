@@ -56,6 +56,7 @@ class FakePath:
     loss: float = 0.0
     refuse: Callable[[Bytes], dict[int, npt.NDArray[np.int64]]] = lambda _: {}
     name: str = "path"
+    threaded: bool = False
     sent: int = 0
     log: list[tuple[float, int, int]] = field(default_factory=list)  # when, port, TTL
 

@@ -55,6 +55,7 @@ class FakeWire:
     weather: Weather = Weather()
     seed: int = 0
     name: str = "fake"
+    threaded: bool = False
     fd: int = -1
     refuse: Callable[[Bytes], dict[int, I64]] = lambda _: {}
     log: list[tuple[float, int]] = field(default_factory=list)

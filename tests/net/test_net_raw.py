@@ -77,7 +77,7 @@ class Tap:
     """Keeps what passes through a wire: the frames that were sent, the batches that came."""
 
     def __init__(self, wire: Wire) -> None:
-        self._wire, self.name = wire, wire.name
+        self._wire, self.name, self.threaded = wire, wire.name, wire.threaded
         self.frames: list[Bytes] = []
         self.batches: list[Batch] = []
         self.fileno, self.drops, self.close = wire.fileno, wire.drops, wire.close

@@ -22,6 +22,7 @@ class FakeWire:
 
     name: str
     why_not: str | None = None
+    threaded: bool = False
     closed: bool = False
 
     def send(self, rows: object) -> Sent:
