@@ -20,27 +20,27 @@ IDLE = 0.1  # seconds between two turns while everything waits for answers
 
 
 class Readable:
-    """Wakes a waiting loop when the wire has something to read."""
+    """Wakes a waiting loop when the wire has something to read. Only who waits listens: elsewhere in its turn the loop
+    would go round and round for answers that nobody takes."""
 
     def __init__(self, wire: Wire) -> None:
         self._event = asyncio.Event()
         self._fd = wire.fileno()
 
-    def __enter__(self) -> Readable:
-        asyncio.get_running_loop().add_reader(self._fd, self._event.set)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        asyncio.get_running_loop().remove_reader(self._fd)
-
     async def wait(self, seconds: float) -> None:
         """Until there is something to read, at most `seconds`."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        loop = asyncio.get_running_loop()
         self._event.clear()
-        timer = asyncio.get_running_loop().call_later(seconds, self._event.set)
+        loop.add_reader(self._fd, self._event.set)
+        timer = loop.call_later(seconds, self._event.set)
         try:
             await self._event.wait()
         finally:
             timer.cancel()
+            loop.remove_reader(self._fd)
 
 
 class Losses:
@@ -72,7 +72,8 @@ async def pump(
     """Drive `scan` until it is done or `may_go_on(now)` is false. `on_open` gets slots that just became open."""
     clock = asyncio.get_running_loop().time
     losses = Losses(scan, wire)
-    with Readable(wire) as readable, Sender(wire) as sender:
+    readable = Readable(wire)
+    with Sender(wire) as sender:
         while not scan.done and may_go_on(clock()):
             # Before time is looked at: what came while this process was not running came in time.
             answers, came = _answers(wire), clock()
