@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.core.replies import Batch
+from probe.net.abreast import Abreast
 from probe.net.devices import Devices
 from probe.net.ring import Ring
 from probe.net.ways import FrameSender, Ways
@@ -75,17 +76,18 @@ class FastWire:
 
 
 def packet_wire(port: int) -> FastWire:
-    """Frames by sendmmsg, answers from one ring. Raises OSError."""
+    """Frames by sendmmsg on two threads, answers from one ring. Raises OSError."""
     with ExitStack() as stack:
         ring = Ring(port)
         stack.callback(ring.close)
-        wire = FastWire("packet", Devices(), [ring], ring.fileno)
+        wire = FastWire("packet", Abreast(Devices(), Devices()), [ring], ring.fileno)
         stack.pop_all()
         return wire
 
 
 def xdp_wire(port: int) -> FastWire:
-    """Frames by AF_XDP, resets from its rings, other answers from a ring of packets. Raises OSError."""
+    """Frames by AF_XDP and, on a second thread, by sendmmsg; resets from its rings, other answers from a packet ring.
+    Raises OSError."""
     from probe.net.xdp import XdpDevices
 
     with ExitStack() as stack:
@@ -95,6 +97,6 @@ def xdp_wire(port: int) -> FastWire:
         devices = XdpDevices(port, poll)
         stack.callback(devices.close)
         poll.register(ring.fileno(), select.EPOLLIN)
-        wire = FastWire("xdp", devices, [devices, ring], poll.fileno)
+        wire = FastWire("xdp", Abreast(devices, Devices()), [devices, ring], poll.fileno)
         stack.pop_all()
         return wire
