@@ -1,7 +1,7 @@
 """What leaves: SYN packets, stamped into a template row by row.
 
-The offset of every field is declared once, in a dtype; the template comes from `net.craft` (scapy), so no option byte
-is written here. Frames begin at the IP header: IPv4 rows are 60 bytes (20 + 20 + 20 of options), IPv6 rows 80.
+The offset of every field is declared once, in a dtype; the template comes from `net.craft`, so no option byte is
+written here. Frames begin at the IP header: IPv4 rows are 60 bytes (20 + 20 + 20 of options), IPv6 rows 80.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _PSEUDO = 6 + _TCP_BYTES  # the pseudo-header's protocol and length
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """One SYN of each family as scapy builds it, addresses, ports and sequence number zero."""
+    """One SYN of each family, addresses, ports, sequence number and checksums zero."""
 
     ipv4: bytes
     ipv6: bytes
