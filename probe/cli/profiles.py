@@ -72,22 +72,25 @@ def search_from_command_line(options: Namespace) -> Profile:
 
 
 def _scan_options(options: Namespace, ports: tuple[int, ...]) -> ScanOptions:
-    """The options through the same rules as the profile's `scan:` keys. Raises UsageError."""
-    from pydantic import ValidationError
+    """The options by the same rules as the profile's `scan:` keys; what is not given is as there. Raises UsageError."""
+    from probe.profile.limits import SCAN
+    from probe.profile.values import seconds
 
-    from probe.profile.loader import scan_options
-    from probe.profile.schema import ScanModel
-
-    names = ("rate", "attempts", "timeout", "confidence", "max_probes", "seed")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    given = {name: getattr(options, name) for name in (*SCAN, "timeout") if getattr(options, name) is not None}
     try:
-        handshake, locate = not getattr(options, "no_handshake", False), getattr(options, "locate", False)
-        said = ScanModel.model_validate({**given, "handshake": handshake, "locate": locate})
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
-    return scan_options(said, ports)
+        if "timeout" in given:
+            given["timeout"] = seconds(given["timeout"])
+    except ValueError as error:
+        raise UsageError(f"--timeout: {error}") from error
+    for name, limits in SCAN.items():
+        if name in given and (complaint := limits.complaint(given[name])):
+            raise UsageError(f"--{name.replace('_', '-')} {complaint}, not {given[name]:,.12g}")
+    return ScanOptions(
+        tcp=tuple(sorted(ports)),
+        handshake=not getattr(options, "no_handshake", False),
+        locate=getattr(options, "locate", False),
+        **given,
+    )
 
 
 def outputs(options: Namespace) -> list[OutputSpec]:

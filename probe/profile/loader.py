@@ -109,7 +109,7 @@ def _profile(model: ProfileModel, root: Map, path: str, lines: list[expect.Line]
     return Profile(
         name=model.name,
         path=path,
-        scan=scan_options(model.scan, scanned),
+        scan=_scan_options(model.scan, scanned),
         expectations=expect.expectations(lines, scanned, model.targets),
         lab=_beside(path, model.lab) if model.lab else None,
         vantage=model.vantage,
@@ -122,7 +122,7 @@ def _profile(model: ProfileModel, root: Map, path: str, lines: list[expect.Line]
     )
 
 
-def scan_options(said: ScanModel, scanned: Iterable[int]) -> ScanOptions:
+def _scan_options(said: ScanModel, scanned: Iterable[int]) -> ScanOptions:
     return ScanOptions(
         tcp=tuple(sorted(scanned)),
         handshake=said.handshake,

@@ -23,7 +23,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from probe.model import AddressSpec, Keep
-from probe.profile import values
+from probe.profile import limits, values
 from probe.profile.ports import parse_ports
 from probe.profile.words import FORMATS, MEETINGS
 
@@ -113,23 +113,34 @@ class ScanModel(_Section):
     locate: Annotated[bool, Strict()] = Field(
         default=False, description="Find the hop after which dropped ports are dropped, by SYNs of rising TTL."
     )
-    rate: Number = Field(default=5000.0, gt=0, le=10_000_000, description="Ceiling in packets per second.")
+    rate: Number = Field(
+        default=5000.0, gt=limits.RATE.gt, le=limits.RATE.le, description="Ceiling in packets per second."
+    )
     attempts: Integer = Field(
-        default=3, ge=1, le=20, description="Probes to a port that stays silent, the first included."
+        default=3,
+        ge=limits.ATTEMPTS.ge,
+        le=limits.ATTEMPTS.le,
+        description="Probes to a port that stays silent, the first included.",
     )
     timeout: Seconds = Field(default=1.0, description="How long each attempt waits: 1s, 300ms, or seconds.")
     confidence: Number = Field(
         default=0.999,
-        ge=0.5,
-        le=0.999999,
+        ge=limits.CONFIDENCE.ge,
+        le=limits.CONFIDENCE.le,
         description="How sure the silence of a host must be before it counts: attempts are added while answers get "
         "lost on the way.",
     )
     max_probes: Integer = Field(
-        default=100_000_000, ge=1, lt=1 << 63, description="A plan of more probes than this is refused."
+        default=100_000_000,
+        ge=limits.MAX_PROBES.ge,
+        lt=limits.MAX_PROBES.lt,
+        description="A plan of more probes than this is refused.",
     )
     seed: Integer | None = Field(
-        default=None, ge=0, lt=1 << 63, description="Makes the order of the probes repeatable. Left out: a new one."
+        default=None,
+        ge=limits.SEED.ge,
+        lt=limits.SEED.lt,
+        description="Makes the order of the probes repeatable. Left out: a new one.",
     )
 
 
