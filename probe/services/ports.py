@@ -5,9 +5,10 @@ A name from here says what a number is registered for, never what answers on it.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 TRANSPORTS = {"t": "tcp", "u": "udp", "s": "sctp", "d": "dccp"}
@@ -39,12 +40,12 @@ class Entry(NamedTuple):
 
 def numbers(name: str, transport: str = "tcp") -> tuple[int, ...]:
     """The port numbers that go by `name` (any case), ascending; empty if there are none."""
-    return _table().numbers.get((name.lower(), transport), ())
+    return _numbers(transport).get(name.lower(), ())
 
 
 def name_of(port: int, transport: str = "tcp") -> str | None:
     """The name of a number: ours where the overlay has one, else the one registered first."""
-    return _table().names.get((port, transport))
+    return _names(transport).get(port)
 
 
 def suggest(name: str) -> str | None:
@@ -52,7 +53,7 @@ def suggest(name: str) -> str | None:
     from difflib import get_close_matches
 
     wanted = name.lower()
-    near = {known for known, _ in _table().numbers if abs(len(known) - len(wanted)) <= 2}
+    near = {known for known in _numbers("tcp") if abs(len(known) - len(wanted)) <= 2}
     favourites = [known for known in sorted(near) if any(port in COMMON for port in numbers(known))]
     close = get_close_matches(wanted, favourites, n=1, cutoff=0.75) or get_close_matches(wanted, sorted(near), n=1)
     return close[0] if close else None
@@ -85,21 +86,34 @@ def _rank(entry: Entry, text: str) -> int:
     return 3 if text in entry.description.lower() else 4
 
 
-class _Table(NamedTuple):
-    numbers: dict[tuple[str, str], tuple[int, ...]]
-    names: dict[tuple[int, str], str]
+@cache
+def _names(transport: str) -> dict[int, str]:
+    """The name of each number."""
+    names: dict[int, str] = {}
+    for first, last, alias, name in _of(transport):
+        for port in () if alias else range(int(first), int(last or first) + 1):
+            names.setdefault(port, name)
+    return names
 
 
 @cache
-def _table() -> _Table:
-    by_name: dict[tuple[str, str], list[int]] = {}
-    names: dict[tuple[int, str], str] = {}
-    for first, last, letters, name, _, _, alias in _rows():
-        for transport in [TRANSPORTS[letter] for letter in letters]:
-            by_name.setdefault((name, transport), []).extend(range(first, last + 1))
-            for port in () if alias else range(first, last + 1):
-                names.setdefault((port, transport), name)
-    return _Table({key: tuple(sorted(set(ports))) for key, ports in by_name.items()}, names)
+def _numbers(transport: str) -> dict[str, tuple[int, ...]]:
+    """The numbers of each name, ascending."""
+    numbers: dict[str, set[int]] = {}
+    for first, last, _, name in _of(transport):
+        numbers.setdefault(name, set()).update(range(int(first), int(last or first) + 1))
+    return {name: tuple(sorted(ports)) for name, ports in numbers.items()}
+
+
+def _of(transport: str) -> Iterator[tuple[str, str, str, str]]:
+    """(first, last, ~ of an alias, name) of the lines of one transport, ours first.
+
+    One expression finds them all: most runs want the name of a port or two, and cannot wait for 6,000 lines to be taken
+    apart.
+    """
+    letters = "".join(letter for letter, name in TRANSPORTS.items() if name == transport) or "-"
+    line = re.compile(rf"^([0-9]+)-?([0-9]*)\t\w*[{letters}]\w*\t(~?)([^\t]*)\t", re.MULTILINE)
+    return (found for text, _ in _texts() for found in line.findall(text))
 
 
 @cache
@@ -116,10 +130,17 @@ def _entries() -> tuple[Entry, ...]:
 
 def _rows() -> Iterator[tuple[int, int, str, str, str, bool, bool]]:
     """(first, last, transport letters, name, description, ours, alias) of each line, the overlay's first."""
-    folder = Path(__file__).parent
-    for file, ours in (("overlay.tsv", True), ("ports.tsv", False)):
-        for line in (folder / file).read_text("utf-8").splitlines():
+    for whole, ours in _texts():
+        for line in whole.splitlines():
             if not line.startswith("#"):
                 ports, letters, name, text = line.split("\t")
                 first, _, last = ports.partition("-")
                 yield int(first), int(last or first), letters, name.lstrip("~"), text, ours, name.startswith("~")
+
+
+def _texts() -> Iterator[tuple[str, bool]]:
+    """Both files, and which is ours."""
+    folder = os.path.dirname(__file__)
+    for file, ours in (("overlay.tsv", True), ("ports.tsv", False)):
+        with open(os.path.join(folder, file), encoding="utf-8") as lines:
+            yield lines.read(), ours
