@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from typing import Any, NoReturn
 
 from probe.cli import COMMANDS
 from probe.errors import UsageError
+from probe.report.terminal import size_of
 
 EXAMPLES = {
     "run": "probe run profiles/lab.yaml -o jsonl:- | jq 'select(.type == \"finding\")'",
@@ -32,13 +34,20 @@ EXAMPLES = {
 }
 
 
+class _Page(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. Left alone, argparse asks `shutil`, which takes 6 ms to import, on adding an option."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=size_of(sys.stdout).columns - 2)
+
+
 class Parser(argparse.ArgumentParser):
     """Raises UsageError instead of leaving the program, and shows an example under the options."""
 
     def __init__(self, **options: Any) -> None:
         name = str(options.get("prog", "")).removeprefix("probe ")
         options.setdefault("epilog", f"example:\n  {EXAMPLES[name]}" if name in EXAMPLES else None)
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options.setdefault("formatter_class", _Page)
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:

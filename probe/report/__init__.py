@@ -6,9 +6,10 @@ writes is whole and in place only after `finish`. Nothing here is imported until
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from probe.model import Finding, RunInfo, Summary, Verdict
+if TYPE_CHECKING:
+    from probe.model import Finding, RunInfo, Summary, Verdict
 
 # What can stand before the colon of `-o FORMAT:PATH`, and the ending of the file that `results:` makes of it.
 FORMATS = {

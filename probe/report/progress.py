@@ -7,9 +7,10 @@ clock in here: whoever feeds it says how much time has passed.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from typing import TextIO
+
+from probe.report.terminal import size_of
 
 _REDRAW_S = 0.1
 _BAR = 24
@@ -22,7 +23,7 @@ class Progress:
     def __init__(self, stream: TextIO, *, enabled: bool = True, columns: Callable[[], int] | None = None) -> None:
         self._stream = stream
         self._enabled = enabled
-        self._columns = columns or (lambda: shutil.get_terminal_size((80, 24)).columns)
+        self._columns = columns or (lambda: size_of(stream).columns)
         self._drawn_at: float | None = None
         self._line = ""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
@@ -25,6 +24,7 @@ from probe.judge.wording import evidence_in_words, plural, printable, ranges, se
 from probe.model import Finding, Outcome, Proof, RunInfo, State, Summary, Tls, Verdict
 from probe.report import Out
 from probe.report.fold import FindingFold, FindingGroup, Host, Hosts, Row, address_ranges, alike
+from probe.report.terminal import size_of
 from probe.services.ports import name_of
 from probe.services.text import escape
 
@@ -42,7 +42,7 @@ def console_for(stream: TextIO, into: io.StringIO, width: int | None = None) -> 
     terminal = stream.isatty()
     # NO_COLOR would let rich still write bold and dim; whoever asks for no colour gets plain text (no-color.org).
     plain = not terminal or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    width = width or (shutil.get_terminal_size((80, 24)).columns if terminal else _PIPE_WIDTH)
+    width = width or (size_of(stream).columns if terminal else _PIPE_WIDTH)
     return Console(
         file=into,
         width=max(width, 40),
