@@ -6,33 +6,34 @@ The rooms do the work; this file opens their doors. It owns the clock, the signa
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import probe
-from probe.core.ledger import Counters
-from probe.core.loss import estimate
+from probe.core.counters import Counters
 from probe.core.pace import Pace
 from probe.core.plan import Plan, Scope
 from probe.errors import WireError
 from probe.judge import Baselines, Judge, Tally, answers_as, exit_code
 from probe.judge.exits import OK
 from probe.model import Address, Finding, Outcome, PortKey, Profile, RunInfo, State, Summary, Target, Verdict
-from probe.net.connect import ConnectScan
 from probe.net.handshakes import Handshakes
 from probe.net.orders import Orders
-from probe.net.syn import SynScan
-from probe.profile import Resolution
-from probe.report.journal import Journal
-from probe.report.progress import Progress
-from probe.report.reports import Reports
 
-Scanner = SynScan | ConnectScan
+if TYPE_CHECKING:
+    from probe.net.connect import ConnectScan
+    from probe.net.syn import SynScan
+    from probe.profile import Resolution
+    from probe.report.journal import Journal
+    from probe.report.progress import Progress
+    from probe.report.reports import Reports
+
+    Scanner = SynScan | ConnectScan
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,13 @@ def run(job: Job, reports: Reports, progress: Progress) -> int:
 
 
 def open_scanner(wire: str, rate: float) -> tuple[Scanner, tuple[str, ...]]:
-    """The best scanner that this user may use, and what must be said about the choice."""
+    """The best scanner that this user may use, and what must be said about the choice. Only that one is imported."""
+    from probe.net.connect import ConnectScan
+
     if wire == "connect":
         return ConnectScan(), ()
+    from probe.net.syn import SynScan
+
     try:
         scanner = SynScan(rate, wire)
         return scanner, scanner.warnings
@@ -169,11 +174,7 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
         duration_s=clock() - began,
         interrupted=stop.reason or (None if complete else "deadline"),
         findings=dict(ledger.tally.outcomes),
-        p_miss={
-            name: estimate(trials, misses)
-            for name, (trials, misses) in zip(("syn-ack", "reset"), counters.trials, strict=True)
-            if trials
-        },
+        p_miss=counters.p_miss(),
         rate=counters.slowest,
     )
     reports.finish(summary)
@@ -186,13 +187,13 @@ def _describe(job: Job, plan: Plan, wire: str, warnings: tuple[str, ...]) -> Run
     seed = job.profile.scan.seed
     before = job.resumed.run if job.resumed else None
     return RunInfo(
-        run_id=before.run_id if before else secrets.token_hex(8),
+        run_id=before.run_id if before else os.urandom(8).hex(),
         profile=job.profile.name,
         vantage=job.profile.vantage,
         started=before.started
         if before
         else datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        seed=secrets.randbits(53) if seed is None else seed,  # 53 bits survive JSON readers that use doubles
+        seed=_fresh_seed() if seed is None else seed,
         wire=wire,
         probe_version=probe.__version__,
         source=job.profile.path,
@@ -202,6 +203,10 @@ def _describe(job: Job, plan: Plan, wire: str, warnings: tuple[str, ...]) -> Run
         warnings=warnings,
         shard=f"{job.shard[0] + 1}/{job.shard[1]}" if job.shard[1] > 1 else None,
     )
+
+
+def _fresh_seed() -> int:
+    return int.from_bytes(os.urandom(7), "big") >> 3  # 53 bits survive JSON readers that use doubles
 
 
 def _orders(job: Job, plan: Plan, seed: int, counters: Counters, stop: _Stop, progress: Progress) -> Orders:

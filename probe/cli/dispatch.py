@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -21,7 +20,9 @@ def dispatch(arguments: list[str]) -> int:
     name, rest = arguments[0], arguments[1:]
     try:
         if name not in COMMANDS:
-            near = difflib.get_close_matches(name, COMMANDS, 1)
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, 1)
             raise UsageError(
                 f"unknown command {name!r}{f' (did you mean {near[0]!r}?)' if near else ''}; see probe --help"
             )

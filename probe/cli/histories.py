@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
@@ -145,7 +144,7 @@ def merge(options: Namespace) -> int:
 
     specs = outputs_of("", None, outputs(options))
     merged, missing = merge(
-        [Part(path, read_run(path)) for path in options.files], secrets.token_hex(8), strict=options.strict
+        [Part(path, read_run(path)) for path in options.files], os.urandom(8).hex(), strict=options.strict
     )
     profile = Profile(merged.run.profile, "", ScanOptions())
     with Reports.open(specs, baseline=baseline(profile, options)) as reports:

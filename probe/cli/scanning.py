@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ from probe.profile import Lookup, resolve
 if TYPE_CHECKING:
     from probe.report.reports import Reports
     from probe.run import Job
+
+# Read when numpy is imported. Its BLAS would start a thread for every core, and those spin for work that never comes:
+# 50 ms of CPU, for a program that multiplies no matrices.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def run(options: Namespace) -> int:

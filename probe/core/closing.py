@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probe.core.columns import I64, Bools
+from probe.core.columns import I64, Bools, distinct
 from probe.core.ledger import ENVOY, SETTLED
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Closing:
         return heard
 
     def _send_envoys(self, silent: I64, rows: I64) -> None:
-        lacking = np.unique(rows[~self.witnessed(silent, rows)])
+        lacking = distinct(rows[~self.witnessed(silent, rows)])
         lacking = lacking[self._asked[lacking] < ENVOYS]
         self._asked[lacking] += 1
         for row in lacking.tolist():

@@ -51,6 +51,12 @@ def is_mapped(address: Halves) -> Bools:
     return mapped
 
 
+def distinct(values: I64) -> I64:
+    """Each value once, ascending: `np.unique` without the 8 ms that its look for masked arrays takes the first time."""
+    ordered = np.sort(values)
+    return ordered[np.insert(ordered[1:] != ordered[:-1], 0, True)] if ordered.size else ordered
+
+
 class View:
     """Big-endian reads at each row's own offset, of all rows or of `lines`; the caller has checked the lengths."""
 

@@ -8,6 +8,7 @@ loss at the scan's rate.
 from __future__ import annotations
 
 from collections import deque
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ class Controls:
     def __init__(self, hosts: Hosts, width: int, seed: int, totals: list[list[int]]) -> None:
         self.hosts, self.losses = hosts, Losses(hosts, totals)
         self._width = width
-        self._random = np.random.default_rng(seed)
+        self._seed = seed
         self._debt = 0.0
         self._turn = 0
         self._near: I64 = np.empty(0, np.int64)
@@ -58,6 +59,11 @@ class Controls:
         self._kinds: dict[int, int] = {}
         self._fastest = float("inf")
         self._tokens: dict[int, tuple[float, float]] = {}
+
+    @cached_property
+    def _random(self) -> np.random.Generator:
+        """Made when it is first asked, for numpy.random takes 10 ms to import: one answered port needs no control."""
+        return np.random.default_rng(self._seed)
 
     # --- choosing ------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from probe.core import frames as f
 from probe.core.columns import I64, U64, Bools, Bytes, Halves
+from probe.core.counters import Counters as Counters
 from probe.core.fragments import Fragments
 from probe.core.keyed import key_from_seed, siphash24
 from probe.core.plan import Block, is_ipv4
@@ -68,21 +69,6 @@ class IcmpKind:
     type: int
     code: int
     ttl: int
-
-
-@dataclass
-class Counters:
-    """Packets sent, probes answered by TCP, and packets to our port that failed validation.
-
-    `trials` has [control probes, those unanswered] of each class (SYN-ACK, reset), `slowest` the least rate that was
-    kept for the sake of the path, packets per second.
-    """
-
-    sent: int = 0
-    received: int = 0
-    forged: int = 0
-    trials: list[list[int]] = field(default_factory=lambda: [[0, 0], [0, 0]])
-    slowest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.core.columns import I64
+from probe.core.counters import estimate
 from probe.core.hosts import CLASSES, Hosts
 
 WINDOW = 0.05  # seconds
@@ -20,11 +21,6 @@ PRIOR = 2.0  # how many control probes the wider experience weighs
 LEAST = 1e-4  # no network is better than this on the evidence of a few hundred packets
 
 Floats = npt.NDArray[np.float64]
-
-
-def estimate(trials: int, misses: int) -> float:
-    """The share that is lost: never 0, and 1/2 where nothing is known (Krichevsky & Trofimov, 1981)."""
-    return (misses + 0.5) / (trials + 1)
 
 
 class Window:

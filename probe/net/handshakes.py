@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from probe.core.pace import Pace
 from probe.model import Address, Conversation, Handshake, PortKey
-from probe.net.sockets import Dial
-from probe.net.streams import converse
 from probe.net.turnstile import HostGate, Turnstile, connections_allowed
-from probe.services.identify import identify
+
+if TYPE_CHECKING:
+    from probe.net.sockets import Dial
 
 PORTS_AT_ONCE = 500  # dialogues under way; most of them have one connection, and the others wait for leave
 MUTE_PORTS = 200
@@ -81,6 +81,10 @@ class Handshakes:
             self._mute[key.address] += talk.handshake is Handshake.MUTE
 
     async def _shake(self, key: PortKey) -> Conversation:
+        # All the services take 0.05 s to import: only who finds an open port waits for them.
+        from probe.net.streams import converse
+        from probe.services.identify import identify
+
         brief = self._mute[key.address] >= MUTE_PORTS
         dialogue = identify(key.port, self._server_name(key), self._wanted, brief=brief)
         gate = HostGate(self._turnstile, key.address)

@@ -36,10 +36,8 @@ Tell = Callable[[Verdict], Verdict]
 async def locate(scan: Scan, verdicts: Iterable[Verdict], wire: Wire, orders: Orders) -> Tell:
     """What turns a verdict of this block into one that says where its packets end.
 
-    `verdicts` is gone through once, and not at all without `locate`. Raises nothing that the wire does not raise.
+    `verdicts` is gone through once. Raises nothing that the wire does not raise.
     """
-    if not orders.plan.options.locate:
-        return _as_it_is
     dropped, witnesses = _choose(verdicts)
     if not dropped:
         return _as_it_is

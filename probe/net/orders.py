@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from probe.core.ledger import Counters
+from probe.core.counters import Counters
 from probe.core.pace import Pace
 from probe.core.plan import Plan, Scope
 from probe.model import Address, PortKey

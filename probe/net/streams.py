@@ -7,7 +7,7 @@ gives each branch a driver of its own; all of them share one `_Port`, which hold
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -201,7 +201,7 @@ class _Driver:
             self.waiting = False
             if self._link is None:
                 port.leave(0)
-        return made if isinstance(made, Failed) else Connected(port.address, secrets.token_bytes(32))
+        return made if isinstance(made, Failed) else Connected(port.address, os.urandom(32))
 
     def _drop(self) -> None:
         if self._link:

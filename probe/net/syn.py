@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from probe.core.prohibitions import Prohibitions
 from probe.core.scan import Scan
 from probe.model import Conversation, Verdict
 from probe.net.craft import syn_templates
-from probe.net.locating import locate
 from probe.net.netlink import unanswered
 from probe.net.orders import Orders
 from probe.net.pump import pump
@@ -54,7 +53,7 @@ class SynScan:
             for question in (echo, prohibitions):
                 await self._ask(question, orders)
             assessment = self._assess(scan, echo, prohibitions, orders)
-            tell = await locate(scan, assessment.verdicts(), Scoped(self._raw, orders.scope), orders)
+            tell = await self._locate(scan, assessment, orders)
             for verdict in assessment.verdicts():
                 yield tell(verdict)
             if not scan.done:
@@ -101,6 +100,14 @@ class SynScan:
         """What is left open by the scan itself."""
         wire = Scoped(self._raw, orders.scope)
         await pump(question, wire, orders.pace, may_go_on=orders.may_go_on, on_open=_ignore, on_turn=_ignore)
+
+    async def _locate(self, scan: Scan, assessment: Assessment, orders: Orders) -> Callable[[Verdict], Verdict]:
+        """What adds to a verdict where its packets end, if that is wanted."""
+        if not orders.plan.options.locate:
+            return lambda verdict: verdict
+        from probe.net.locating import locate
+
+        return await locate(scan, assessment.verdicts(), Scoped(self._raw, orders.scope), orders)
 
     def _assess(self, scan: Scan, echo: EchoControl, prohibitions: Prohibitions, orders: Orders) -> Assessment:
         def conversation_of(slot: int) -> Conversation | None:

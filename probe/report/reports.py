@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from probe.errors import OutputError, UsageError
 from probe.model import Finding, OutputSpec, Results, RunInfo, Summary, Verdict
 from probe.report import FORMATS, Out, Sink
-from probe.report.compared import Baseline
 from probe.report.files import OutFile, StandardOutput, make_folder
+
+if TYPE_CHECKING:
+    from probe.report.compared import Baseline
 
 
 def outputs_of(profile: str, results: Results | None, asked: Iterable[OutputSpec]) -> tuple[OutputSpec, ...]:
