@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from probe.core.walks import HOPS
 from probe.model import ScanOptions
 
+HOPS = 30  # the longest way that is followed; traceroute(8) has the same
 MOST_PACKETS = 200_000  # of a block
 PATIENCE = 30.0  # seconds for routers that answer once a second
 

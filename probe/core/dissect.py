@@ -9,13 +9,12 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 
-from probe.core.replies import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
+from probe.core.replies import ACK, FIN, ICMP, ICMPV6, QUOTING, RST, SYN, TCP
 from probe.core.verdict import ICMP_REASONS
 from probe.model import Address, Reason
 
 __all__ = ["ACK", "FIN", "RST", "SYN", "IcmpError", "Segment", "dissect"]
 
-QUOTING = {4: (3, 11, 12), 6: (1, 2, 3, 4)}  # RFC 792, RFC 4443: what quotes the packet that it is about
 _FIXED = {2: 4, 3: 3, 4: 2, 8: 10}  # option kind -> its length (RFC 9293 section 3.1, RFC 7323, RFC 2018)
 
 

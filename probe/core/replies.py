@@ -23,6 +23,7 @@ from probe.core.usual import usual
 TCP, ICMP, ICMPV6 = 6, 1, 58
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 ERRORS = {4: (3, 11), 6: (1, 3, 4)}  # unreachable, time exceeded, and from IPv6 hosts "I know no TCP" (RFC 4443)
+QUOTING = {4: (3, 11, 12), 6: (1, 2, 3, 4)}  # RFC 792, RFC 4443: all that quote the packet that they are about
 QUOTED_TCP = 8  # bytes of the quoted transport header that RFC 792 promises: ports and sequence number
 
 

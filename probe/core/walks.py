@@ -15,7 +15,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-HOPS = 30  # the longest way that is followed; traceroute(8) has the same
+from probe.core.bounds import HOPS
+
 REACH = 4  # silent hops in a row after which a path counts as ended
 WIDTH = HOPS + 1
 

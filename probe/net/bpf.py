@@ -11,9 +11,8 @@ import struct
 
 from probe.core import extensions
 from probe.core.datagram import OFFSET
-from probe.core.dissect import QUOTING
 from probe.core.fragments import MOST_BYTES
-from probe.core.replies import ERRORS
+from probe.core.replies import ERRORS, QUOTING
 
 SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 
