@@ -37,7 +37,7 @@ from probe.core.order import Order
 from probe.core.queues import NOTHING, take
 from probe.core.replies import Batch
 
-LINGER = 0.1  # seconds to wait for a contradiction after the last probe was answered
+LINGER, AT_HOME = 0.1, 0.01  # seconds to wait for a contradiction after the last probe was answered
 BURSTY = 2  # losses that made us slow down come in bursts, so attempts are not as independent as the sum takes them
 MOST_TRIES = 60  # where the path loses so much that this is not enough, silence stays unknown
 PATIENCE = 5.0  # seconds that a silent host or our own failing sends are borne; at least four timeouts
@@ -77,6 +77,8 @@ class Scan(Ledger):
         self._order = Order(self.block, self.seed, self.first if self.confidence is not None else None)
         self._unsettled = slots
         self._spent = 0  # attempts made at unsettled probes
+        home = (self.local.high == self.block.high) & (self.local.low == self.block.low)
+        self._linger = AT_HOME if home.all() else LINGER  # nobody stands between us and ourselves
         self._last_settled = -LINGER
         self._longest_rtt = 0.0
         self._now = 0.0
@@ -232,7 +234,7 @@ class Scan(Ledger):
         while self._later and self._later[0][0] <= now:
             self._again.append(heapq.heappop(self._later)[2])
         self._again.extend(self.lanes.on_time(now))
-        if self._unsettled == 0 and now >= self._last_settled + LINGER:
+        if self._unsettled == 0 and now >= self._last_settled + self._linger:
             self._flying.clear()
             self._hasty.clear()
         for waiting in (self._flying, self._hasty):
@@ -300,7 +302,7 @@ class Scan(Ledger):
             if waiting:
                 expiry, _, window = waiting[0]
                 times.append(max(expiry, window.ripe) if window.unresolved else expiry)
-                times.append(self._last_settled + LINGER if self._unsettled == 0 else None)
+                times.append(self._last_settled + self._linger if self._unsettled == 0 else None)
         return min((time for time in times if time is not None), default=None)
 
     def _idle(self) -> bool:

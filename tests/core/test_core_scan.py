@@ -10,12 +10,12 @@ import pytest
 from probe.core import scan as engine
 from probe.core.ledger import NOT_SENT, SYN_ACK_SEEN
 from probe.core.replies import FIN
-from probe.core.scan import LINGER
+from probe.core.scan import AT_HOME, LINGER
 from probe.model import Cause, Reason, State
 from probe.net.craft import syn_templates
 from tests.core.fake_packets import ACK, RST, SYN, icmp, read, seal, tcp, write
 from tests.core.fake_wire import FORGERIES
-from tests.core.playbook import HOST4, HOST6, PORT, Play, block_of, judge, local_of, reset, syn_ack
+from tests.core.playbook import HOST4, HOST6, PORT, US, Play, block_of, judge, local_of, reset, syn_ack
 
 both = pytest.mark.parametrize("host", [HOST4, HOST6])
 # (hard, soft): prohibited and host-unreachable, in the words of each family
@@ -140,6 +140,16 @@ def test_a_contradiction_is_waited_for() -> None:
     assert not play.over()
     play.scan.on_time(1.1 + LINGER + 0.001)
     assert play.over()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "linger"), [((US[4],), AT_HOME), ((US[6],), AT_HOME), ((HOST4,), LINGER), ((US[4], HOST4), LINGER)]
+)
+def test_nobody_stands_between_us_and_ourselves(hosts: tuple[str, ...], linger: float) -> None:
+    """To contradict us there; to any other address among ours there may be somebody."""
+    play = Play(*hosts)
+    play.hear(1.1, reset(play.send(1.0)))
+    assert play.scan.next_deadline() == pytest.approx(1.1 + linger)
 
 
 @both
