@@ -95,7 +95,7 @@ class Assessment:
         echoed = is_closed & (look & (ECHOED | PLAIN | OTHER) == ECHOED)
         voice = Voice(frozenset(ttl[is_open].tolist()), frozenset(ttl[echoed].tolist()) | self.echoes(row))
         own = (int(scan.block.high[row]), int(scan.block.low[row]))
-        spoke = any(scan.icmp_kinds[kind].sender == own for kind in np.unique(scan.icmp[slots]).tolist() if kind >= 0)
+        spoke = any(scan.icmp_kinds[kind].sender == own for kind in set(scan.icmp[slots].tolist()) if kind >= 0)
         live = bool(voice.syn_ack_ttls or voice.echo_ttls or spoke)
         count = int(is_open.sum())
         everywhere = slots.size >= EVERYWHERE and count >= 0.95 * slots.size
