@@ -67,7 +67,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
-    """How to scan. Rates are packets per second, times are seconds."""
+    """How to scan. Rates are packets per second, times are seconds.
+
+    `adaptive`: nobody asked for `timeout`, so who answers fast is not waited for that long.
+    """
 
     tcp: tuple[int, ...] = ()
     handshake: bool = True
@@ -75,6 +78,7 @@ class ScanOptions:
     rate: float = 5000.0
     attempts: int = 3
     timeout: float = 1.0
+    adaptive: bool = False
     confidence: float = 0.999
     max_probes: int = 100_000_000
     seed: int | None = None

@@ -105,7 +105,11 @@ def _target_options(parser: Parser, ports: str) -> None:
     parser.add_argument("--exclude", metavar="TARGET", action="append", default=[], help="leave these addresses out")
     parser.add_argument("--rate", type=float, help="ceiling in packets per second (default 5000)")
     parser.add_argument("--attempts", type=_whole, help="probes to a port that stays silent (default 3)")
-    parser.add_argument("--timeout", metavar="TIME", help="how long each attempt waits: 1s, 300ms (default 1s)")
+    parser.add_argument(
+        "--timeout",
+        metavar="TIME",
+        help="how long each attempt waits: 300ms (default 1s, less where a host answers)",
+    )
     parser.add_argument(
         "--confidence", type=float, help="how sure the silence of a host must be before it counts (default 0.999)"
     )

@@ -89,6 +89,7 @@ def _scan_options(options: Namespace, ports: tuple[int, ...]) -> ScanOptions:
         tcp=tuple(sorted(ports)),
         handshake=not getattr(options, "no_handshake", False),
         locate=getattr(options, "locate", False),
+        adaptive="timeout" not in given,
         **given,
     )
 

@@ -40,17 +40,13 @@ class Order:
         """Nothing more is wanted."""
         self._position = self.vanguard + self._slots
 
-    def held_until(self, settled: int) -> float | None:
-        """Until when the others wait; None where they do not."""
-        if self._position != self.vanguard or not self.vanguard or settled >= self.vanguard:
-            return None
-        return self._hold_until
+    @property
+    def hold_until(self) -> float | None:
+        """Until when the others wait at most; None where they do not."""
+        return self._hold_until if self._position == self.vanguard else None
 
-    def take(self, room: int, now: float, settled: int) -> I64:
-        """The next slots, at most `room`; none while the vanguard has its head start."""
-        held = self.held_until(settled)
-        if held is not None and now < held:
-            return np.empty(0, np.int64)
+    def take(self, room: int, now: float) -> I64:
+        """The next slots, at most `room`."""
         if self._position < self.vanguard:
             return self._take_ahead(room, now)
         start = self._position - self.vanguard

@@ -1,9 +1,8 @@
 """The engine: which packets are due, and what an answer does to its probe. One row of columns per probe of a block.
 
 Theory of operation. A probe is sent, and sent again with the same tuple and sequence number, until something answers it
-or until its silence is proof. Each attempt waits `timeout`, so those in flight form a queue that is sorted by itself:
-no heap, no timer per probe. Silence is the absence of any other bit in `seen`, so nothing is forgotten, and a late
-answer counts as long as the scan lasts.
+or until its silence is proof; how long each attempt is waited for is the business of `flights`. Silence is the absence
+of any other bit in `seen`, so nothing is forgotten, and a late answer counts as long as the scan lasts.
 
 What silence proves is a sum: each attempt adds -ln(p), where p is the chance that the answer of a port which does
 answer got lost at that moment (see `loss`). It is enough when the chance that any silent port of the host is a lost
@@ -19,7 +18,7 @@ import errno as errnos
 import heapq
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 import numpy as np
@@ -27,6 +26,7 @@ import numpy as np
 from probe.core.closing import Closing
 from probe.core.columns import I64, Bools
 from probe.core.controls import Controls, Trial
+from probe.core.flights import Flights
 from probe.core.govern import Governor
 from probe.core.hosts import RESET, SYN_ACK, Hosts
 from probe.core.lanes import RUN, Lanes
@@ -41,7 +41,6 @@ LINGER, AT_HOME = 0.1, 0.01  # seconds to wait for a contradiction after the las
 BURSTY = 2  # losses that made us slow down come in bursts, so attempts are not as independent as the sum takes them
 MOST_TRIES = 60  # where the path loses so much that this is not enough, silence stays unknown
 PATIENCE = 5.0  # seconds that a silent host or our own failing sends are borne; at least four timeouts
-HASTE = 0.25  # seconds at least for an answer that is expected
 SPREAD = 10  # parts in which questions are asked again that shall make no burst
 RULES = (errnos.EPERM, errnos.EACCES)  # a local rule's word changes only where the rule has a limit
 RULES_PATIENCE = 2.0
@@ -57,6 +56,7 @@ class Scan(Ledger):
     attempts: int
     timeout: float
     confidence: float | None = None
+    adaptive: bool = field(default=False, kw_only=True)
     second_look: bool = False
     ceiling: float = 1e9
     first: Sequence[int] = ()
@@ -80,11 +80,10 @@ class Scan(Ledger):
         home = (self.local.high == self.block.high) & (self.local.low == self.block.low)
         self._linger = AT_HOME if home.all() else LINGER  # nobody stands between us and ourselves
         self._last_settled = -LINGER
-        self._longest_rtt = 0.0
         self._now = 0.0
         self._window = Window(-1.0, -1)
-        self._flying: deque[tuple[float, I64, Window]] = deque()
-        self._hasty: deque[tuple[float, I64, Window]] = deque()  # attempts beyond `attempts`
+        self._flights = Flights(self.timeout, self.adaptive)
+        self._last_sent = -np.inf  # of the probes alone
         self._again: deque[I64] = deque()
         self._later: list[tuple[float, int, I64]] = []
         self._serial = count()
@@ -133,13 +132,18 @@ class Scan(Ledger):
             self._order.finish()
         chosen = [NOTHING]
         while room > 0 and self._order.left:  # excluded addresses cost no budget, hence no time
-            held = self._order.held_until(self.settled)
+            held = self._held_until()
             if held is not None and self._now < held:
                 break
-            slots = self._order.take(room, self._now, self.settled)
+            slots = self._order.take(room, self._now)
             chosen.append(self._divert(slots[self.seen[slots] & SETTLED == 0]))
             room -= chosen[-1].size
         return np.concatenate(chosen)
+
+    def _held_until(self) -> float | None:
+        """Until when all others wait for the answers of the vanguard; None where they do not."""
+        known = self.settled >= self._order.vanguard or (self.adaptive and bool((self.hosts.gives != 0).all()))
+        return None if known else self._order.hold_until
 
     def _divert(self, slots: I64) -> I64:
         return self.lanes.divert(slots, self.block.address_rows(slots))
@@ -179,13 +183,8 @@ class Scan(Ledger):
             self.sent_at[slots] = now
             self.tries[slots] += 1
             self._spent += slots.size
-            extra = self.quiet[slots] >= self.attempts
-            for waiting, chosen, wait in (
-                (self._flying, slots[~extra], self.timeout),
-                (self._hasty, slots[extra], self.wait),
-            ):
-                if chosen.size:
-                    waiting.append((now + wait, chosen, self._window_at(now)))
+            self._last_sent = now
+            self._flights.sent(slots, self.quiet[slots] >= self.attempts, self._window_at(now), now)
 
     def _sent_controls(self, tickets: I64, now: float) -> None:
         slots, alone = slots_of(tickets), tickets & ENVOY != 0
@@ -235,19 +234,15 @@ class Scan(Ledger):
             self._again.append(heapq.heappop(self._later)[2])
         self._again.extend(self.lanes.on_time(now))
         if self._unsettled == 0 and now >= self._last_settled + self._linger:
-            self._flying.clear()
-            self._hasty.clear()
-        for waiting in (self._flying, self._hasty):
-            while waiting and self._ripe(*waiting[0], now):
-                _, slots, window = waiting.popleft()
-                self._wait_over(slots[self.seen[slots] & SETTLED == 0], window, now)
+            self._flights.clear()
+        for slots, window in self._flights.over(now, self._answers):
+            self._wait_over(slots[self.seen[slots] & SETTLED == 0], window, now)
         if self._idle():
             self._closing.step(now)
 
-    @staticmethod
-    def _ripe(expiry: float, _slots: I64, window: Window, now: float) -> bool:
-        """The wait is over, and it is known what became of the control probes that left with it."""
-        return expiry <= now and (not window.unresolved or window.ripe <= now)
+    def _answers(self, slots: I64) -> Bools:
+        answers: Bools = self.hosts.gives[self.block.address_rows(slots)] != 0
+        return answers
 
     def _wait_over(self, slots: I64, window: Window, now: float) -> None:
         rows = self.block.address_rows(slots)
@@ -288,27 +283,31 @@ class Scan(Ledger):
     def lost(self, now: float) -> None:
         """Our own kernel dropped packets: what is silent now may have answered."""
         self._window_at(now).void = True
-        for _, _, window in (*self._flying, *self._hasty):
-            window.void = True
+        self._flights.lost()
 
     def next_deadline(self) -> float | None:
         """When something becomes due by waiting; None if something is due now or nothing is left."""
-        held = self._order.held_until(self.settled) if self._order.left else None
+        held = self._held_until() if self._order.left else None
         if self._again or self._closing.envoys or self.looks.waiting or (self._order.left and held is None):
             return None
         times = [held, self.looks.next_time(), self.lanes.next_time(self._now), self.controls.next_expiry()]
         times.append(self._later[0][0] if self._later else None)
-        for waiting in (self._flying, self._hasty):
-            if waiting:
-                expiry, _, window = waiting[0]
-                times.append(max(expiry, window.ripe) if window.unresolved else expiry)
-                times.append(self._last_settled + self._linger if self._unsettled == 0 else None)
+        times.append(self._flights.next_time())
+        if self._unsettled == 0:
+            times.append(self._last_settled + self._linger if self._flights else None)
+        elif self._listening:
+            times.append(self._last_sent + self._flights.heard_out())
         return min((time for time in times if time is not None), default=None)
 
     def _idle(self) -> bool:
-        waiting = self._again or self._later or self._flying or self._hasty or self._closing.envoys
+        waiting = self._again or self._later or self._flights or self._closing.envoys or self._listening
         asking = self._unsettled > 0 and (self._order.left or self.lanes.busy)
         return not waiting and not asking and self.looks.over()
+
+    @property
+    def _listening(self) -> bool:
+        """Whether an answer to the last attempts may still come."""
+        return self._unsettled > 0 and self._now < self._last_sent + self._flights.heard_out()
 
     @property
     def rate(self) -> float:
@@ -318,7 +317,7 @@ class Scan(Ledger):
     @property
     def wait(self) -> float:
         """Seconds for an answer where one is expected, by the longest that it took so far."""
-        return min(self.timeout, max(HASTE, 4 * self._longest_rtt))
+        return self._flights.expected
 
     @property
     def done(self) -> bool:
@@ -336,10 +335,7 @@ class Scan(Ledger):
 
     def waiting(self) -> Bools:
         """One bool per slot: the wait of its latest attempt is not over, so its silence says nothing yet."""
-        waiting = np.zeros(self.block.slots, np.bool_)
-        for _, slots, _ in (*self._flying, *self._hasty):
-            waiting[slots] = True
-        return waiting
+        return self._flights.waiting(self.block.slots)
 
     def settled_now(self, slots: I64, now: float) -> None:
         self._unsettled -= slots.size
@@ -354,7 +350,8 @@ class Scan(Ledger):
         heard = self.hear(batch, now)
         fresh = np.concatenate([heard.opened, heard.closed])
         if fresh.size:
-            self._longest_rtt = max(self._longest_rtt, float((now - self.sent_at[fresh]).max()))
+            longest = float((now - self.sent_at[fresh]).max())
+            self._flights.longest_rtt = max(self._flights.longest_rtt, longest)
         if self.second_look:
             self.looks.want(heard.closed)
         if self.confidence is not None:

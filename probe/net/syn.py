@@ -70,6 +70,7 @@ class SynScan:
             options.attempts,
             options.timeout,
             options.confidence,
+            adaptive=options.adaptive,
             second_look=True,
             ceiling=options.rate,
             first=LIKELY_OPEN,

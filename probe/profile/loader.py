@@ -130,6 +130,7 @@ def _scan_options(said: ScanModel, scanned: Iterable[int]) -> ScanOptions:
         rate=float(said.rate),
         attempts=said.attempts,
         timeout=said.timeout,
+        adaptive="timeout" not in said.model_fields_set,
         confidence=float(said.confidence),
         max_probes=said.max_probes,
         seed=said.seed,

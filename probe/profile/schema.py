@@ -122,7 +122,11 @@ class ScanModel(_Section):
         le=limits.ATTEMPTS.le,
         description="Probes to a port that stays silent, the first included.",
     )
-    timeout: Seconds = Field(default=1.0, description="How long each attempt waits: 1s, 300ms, or seconds.")
+    timeout: Seconds = Field(
+        default=1.0,
+        description="How long each attempt waits at least: 1s, 300ms, or seconds. Left out, it is 1s for hosts that "
+        "have not answered, and follows the round-trip time of those that have.",
+    )
     confidence: Number = Field(
         default=0.999,
         ge=limits.CONFIDENCE.ge,

@@ -71,7 +71,7 @@ class ProfileSink:
         usual = ScanOptions()
         for key in ("rate", "attempts", "timeout", "confidence"):
             value = getattr(self._options, key)
-            if value != getattr(usual, key):
+            if value != getattr(usual, key) or (key == "timeout" and not self._options.adaptive):
                 yield (
                     f"  {key}: {value:.9f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"  {key}: {value}"
                 )

@@ -68,14 +68,14 @@ def test_the_promised_example_means_what_it_says() -> None:
 
 def test_what_is_left_out_has_its_default() -> None:
     profile = loaded("version: 1\nname: t\ntargets: {web: 198.18.1.10}\nscan: {}\n")
-    assert profile.scan == ScanOptions(tcp=tuple(sorted(COMMON)))
+    assert profile.scan == ScanOptions(tcp=tuple(sorted(COMMON)), adaptive=True)
     assert (profile.lab, profile.vantage, profile.results) == (None, None, None)
     assert (profile.expectations, profile.scope, profile.exclude) == ((), (), ())
 
 
 def test_dropped_ports_are_located_where_the_profile_says_so() -> None:
     profile = loaded("version: 1\nname: t\ntargets: {web: 198.18.1.10}\nscan: {locate: true}\n")
-    assert profile.scan == ScanOptions(tcp=tuple(sorted(COMMON)), locate=True)
+    assert profile.scan == ScanOptions(tcp=tuple(sorted(COMMON)), locate=True, adaptive=True)
 
 
 @pytest.mark.parametrize(

@@ -103,10 +103,11 @@ def test_a_large_run_meets_what_was_learned_from_it() -> None:
 @pytest.mark.parametrize(
     "options, keys",
     [
-        (ScanOptions(), []),
+        (ScanOptions(adaptive=True), []),
+        (ScanOptions(), ["  timeout: 1"]),
         (ScanOptions(rate=300.5, attempts=2, timeout=0.25), ["  rate: 300.5", "  attempts: 2", "  timeout: 0.25"]),
-        (ScanOptions(handshake=False, locate=True), ["  handshake: false", "  locate: true"]),
-        (ScanOptions(rate=20000.0, confidence=0.9999), ["  rate: 20000", "  confidence: 0.9999"]),
+        (ScanOptions(handshake=False, locate=True, adaptive=True), ["  handshake: false", "  locate: true"]),
+        (ScanOptions(rate=20000.0, confidence=0.9999, adaptive=True), ["  rate: 20000", "  confidence: 0.9999"]),
     ],
 )
 def test_how_it_was_scanned_goes_with_it(options: ScanOptions, keys: list[str]) -> None:
@@ -114,7 +115,7 @@ def test_how_it_was_scanned_goes_with_it(options: ScanOptions, keys: list[str]) 
     lines = text.splitlines()
     assert lines[lines.index("  tcp: 1") + 1 : lines.index("expect:")] == keys
     scan = load(text.encode(), "x").scan
-    for name in ("rate", "attempts", "timeout", "confidence", "handshake", "locate"):
+    for name in ("rate", "attempts", "timeout", "adaptive", "confidence", "handshake", "locate"):
         assert getattr(scan, name) == getattr(options, name)
 
 
