@@ -69,7 +69,7 @@ class Target:
 class ScanOptions:
     """How to scan. Rates are packets per second, times are seconds.
 
-    `adaptive`: nobody asked for `timeout`, so who answers fast is not waited for that long.
+    `adaptive`: nobody asked for `timeout`, so attempts at hosts that answer need not wait for one another.
     """
 
     tcp: tuple[int, ...] = ()

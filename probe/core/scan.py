@@ -83,7 +83,6 @@ class Scan(Ledger):
         self._now = 0.0
         self._window = Window(-1.0, -1)
         self._flights = Flights(self.timeout, self.adaptive)
-        self._last_sent = -np.inf  # of the probes alone
         self._again: deque[I64] = deque()
         self._later: list[tuple[float, int, I64]] = []
         self._serial = count()
@@ -183,7 +182,6 @@ class Scan(Ledger):
             self.sent_at[slots] = now
             self.tries[slots] += 1
             self._spent += slots.size
-            self._last_sent = now
             self._flights.sent(slots, self.quiet[slots] >= self.attempts, self._window_at(now), now)
 
     def _sent_controls(self, tickets: I64, now: float) -> None:
@@ -235,7 +233,8 @@ class Scan(Ledger):
         self._again.extend(self.lanes.on_time(now))
         if self._unsettled == 0 and now >= self._last_settled + self._linger:
             self._flights.clear()
-        for slots, window in self._flights.over(now, self._answers):
+        answering = int(np.count_nonzero(self.hosts.gives))
+        for slots, window in self._flights.over(now, answering, self._answers):
             self._wait_over(slots[self.seen[slots] & SETTLED == 0], window, now)
         if self._idle():
             self._closing.step(now)
@@ -296,7 +295,7 @@ class Scan(Ledger):
         if self._unsettled == 0:
             times.append(self._last_settled + self._linger if self._flights else None)
         elif self._listening:
-            times.append(self._last_sent + self._flights.heard_out())
+            times.append(self._flights.heard_out_at)
         return min((time for time in times if time is not None), default=None)
 
     def _idle(self) -> bool:
@@ -307,7 +306,7 @@ class Scan(Ledger):
     @property
     def _listening(self) -> bool:
         """Whether an answer to the last attempts may still come."""
-        return self._unsettled > 0 and self._now < self._last_sent + self._flights.heard_out()
+        return self._unsettled > 0 and self._now < self._flights.heard_out_at
 
     @property
     def rate(self) -> float:
@@ -334,8 +333,9 @@ class Scan(Ledger):
         return max(0, self._unsettled * self.attempts - self._spent)
 
     def waiting(self) -> Bools:
-        """One bool per slot: the wait of its latest attempt is not over, so its silence says nothing yet."""
-        return self._flights.waiting(self.block.slots)
+        """One bool per slot: its latest attempt has not been heard out, so its silence says nothing yet."""
+        waiting: Bools = self.sent_at + self._flights.whole > self._now
+        return waiting
 
     def settled_now(self, slots: I64, now: float) -> None:
         self._unsettled -= slots.size

@@ -33,5 +33,5 @@ def lines(profile: Profile, targets: tuple[Target, ...], plan: Plan) -> Iterator
 
 def _patience(scan: ScanOptions) -> str:
     if scan.adaptive:
-        return f"each attempt waits {scan.timeout:g} s, less where a host answers faster"
+        return f"each attempt waits {scan.timeout:g} s, but not for one another at hosts that answer"
     return f"each attempt waits {scan.timeout:g} s"

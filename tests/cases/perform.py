@@ -192,15 +192,18 @@ def _in_syn_recv() -> int:
 
 
 def probe_arguments(case: Case) -> list[str]:
-    """What probe is asked on the command line. CASES_WIRE=packet holds another wire than usual to the corpus."""
+    """What probe is asked on the command line. CASES_WIRE=packet holds another wire than usual to the corpus, and
+    CASES_TIMEOUT=adaptive the timeouts that follow the round-trip time."""
     scan = case.scan
+    adaptive = os.environ.get("CASES_TIMEOUT") == "adaptive" and case.family != "late" and case.scan.timeout <= 1.0
     return [
         "probe",
         "scan",
         *case.addresses,
         "-p",
         ",".join(map(str, case.ports)),
-        *("--attempts", str(scan.attempts), "--timeout", f"{scan.timeout:g}s", "--rate", str(scan.rate)),
+        *("--attempts", str(scan.attempts), "--rate", str(scan.rate)),
+        *(() if adaptive else ("--timeout", f"{scan.timeout:g}s")),
         *("--wire", os.environ.get("CASES_WIRE", "auto")),
         *(() if scan.handshake else ("--no-handshake",)),
         *("-o", "jsonl:-"),

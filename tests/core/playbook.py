@@ -43,10 +43,12 @@ def scan_of(block: Block, attempts: int = 3, timeout: float = 1.0, seed: int = 7
     return Scan(block, local_of(block), syn_templates(), seed, attempts, timeout)
 
 
-def careful_scan_of(block: Block, rate: float, attempts: int = 3, timeout: float = 1.0, seed: int = 7) -> Scan:
+def careful_scan_of(
+    block: Block, rate: float, attempts: int = 3, timeout: float = 1.0, seed: int = 7, *, adaptive: bool = False
+) -> Scan:
     """As `probe.net.syn` makes it: with control probes and second looks."""
-    block_and_us = (block, local_of(block), syn_templates())
-    return Scan(*block_and_us, seed, attempts, timeout, 0.999, second_look=True, ceiling=rate, first=(80, 443, 22))
+    before = (block, local_of(block), syn_templates(), seed, attempts, timeout, 0.999)
+    return Scan(*before, second_look=True, ceiling=rate, first=(80, 443, 22), adaptive=adaptive)
 
 
 def judge(scan: Scan, circumstances: Circumstances = QUIET, conversation: Conversation | None = None) -> list[Verdict]:
