@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     Scanner = SynScan | ConnectScan
 
+TICK = 0.1  # seconds from one drawing of the progress to the next, where no packet moves
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -84,6 +86,7 @@ def run(job: Job, reports: Reports, progress: Progress) -> int:
     try:
         return asyncio.run(_run(job, scanner, warnings, reports, progress))
     finally:
+        progress.clear()
         scanner.close()
 
 
@@ -159,9 +162,11 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
     reports.start(info)
     ledger.resume()
     plan = plan.resumed(ledger.known)
+    ticking = asyncio.create_task(_tick(progress, clock))
     async for verdict in scanner.verdicts(_orders(job, plan, info.seed, counters, stop, progress)):
         ledger.verdict(verdict)
     ledger.findings(ledger.judge.finish())
+    ticking.cancel()
     progress.clear()
     complete = ledger.counts.total() == plan.probes and stop.reason is None
     summary = Summary(
@@ -181,6 +186,14 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
     for problem in reports.problems:
         progress.say(f"probe: {problem}")
     return ledger.exit_code(job, complete, stop.reason)
+
+
+async def _tick(progress: Progress, clock: Callable[[], float]) -> None:
+    """Handshakes go on when no packet moves any more, and people want to see that."""
+    began = clock()
+    while progress.enabled:
+        await asyncio.sleep(TICK)
+        progress.tick(clock() - began)
 
 
 def _describe(job: Job, plan: Plan, wire: str, warnings: tuple[str, ...]) -> RunInfo:
@@ -217,12 +230,15 @@ def _orders(job: Job, plan: Plan, seed: int, counters: Counters, stop: _Stop, pr
         elapsed = asyncio.get_running_loop().time() - began
         progress.update(sent, most, received, elapsed, plan.deadline_s)
 
+    def on_open(keys: list[PortKey]) -> None:
+        progress.opened(keys, asked=plan.options.handshake)
+
     return Orders(
         plan=plan,
         scope=Scope(job.resolution.scope),
         seed=seed,
         pace=pace,
-        handshakes=Handshakes(pace, _host_names(job.resolution.targets), job.wanted)
+        handshakes=Handshakes(pace, _host_names(job.resolution.targets), job.wanted, on_result=progress.told)
         if plan.options.handshake
         else None,
         stop=stop.event,
@@ -230,6 +246,7 @@ def _orders(job: Job, plan: Plan, seed: int, counters: Counters, stop: _Stop, pr
         target_of=_target_names(job.resolution.targets),
         on_progress=on_progress,
         counters=counters,
+        on_open=on_open,
     )
 
 

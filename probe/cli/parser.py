@@ -129,7 +129,7 @@ def _run_options(parser: Parser) -> None:
     parser.add_argument(
         "--wire", choices=wires, default="auto", help="how packets are sent (default auto: by the rate)"
     )
-    parser.add_argument("--no-progress", action="store_true", help="no progress line")
+    parser.add_argument("--no-progress", action="store_true", help="no progress line, nor what was found so far")
 
 
 def _trace(parser: Parser) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from probe.cli.profiles import (
     search_from_command_line,
     system_lookup,
 )
-from probe.model import Profile
+from probe.model import OutputSpec, Profile
 from probe.profile import Lookup, resolve
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def _scan(profile: Profile, lookup: Lookup, options: Namespace, *, trust_names: 
     from probe.report.progress import progress_for
     from probe.report.reports import Reports, outputs_of
 
-    progress = progress_for(sys.stderr, wanted=not options.no_progress)
     specs = outputs_of(profile.name, profile.results, outputs(options))
+    progress = progress_for(sys.stderr, wanted=not (options.no_progress or _streams_to_terminal(specs)))
     compared_with = baselines(profile, options)
     with Reports.open(specs, profile.results, baseline(profile, options)) as reports:
         remember(reports, profile, options)
@@ -102,6 +102,11 @@ def _scan(profile: Profile, lookup: Lookup, options: Namespace, *, trust_names: 
         from probe.converge import converge
 
         return converge(job, reports, progress, within_s=options.until, stable=max(options.stable, 1))
+
+
+def _streams_to_terminal(specs: Iterable[OutputSpec]) -> bool:
+    """Whether records are shown as they come: the progress line would be written into them, and over them."""
+    return sys.stdout.isatty() and any(spec.path == "-" and spec.format != "table" for spec in specs)
 
 
 def _journalled(job: Job, reports: Reports, options: Namespace) -> Job:

@@ -23,7 +23,8 @@ MUTE_PORTS = 200
 
 
 class Handshakes:
-    """Feed it open ports; `result` has what came of each once `finish` is over. `wanted` is a service to try first."""
+    """Feed it open ports; `result` has what came of each once `finish` is over, and `on_result` gets it at once.
+    `wanted` is a service to try first."""
 
     def __init__(
         self,
@@ -31,9 +32,10 @@ class Handshakes:
         server_name: Callable[[PortKey], str | None],
         wanted: str | None = None,
         dial: Dial | None = None,
+        on_result: Callable[[PortKey, Conversation], None] = lambda key, talk: None,
     ) -> None:
         self._turnstile = Turnstile(pace, connections_allowed())
-        self._server_name, self._wanted, self._dial = server_name, wanted, dial
+        self._server_name, self._wanted, self._dial, self._on_result = server_name, wanted, dial, on_result
         self._waiting: deque[PortKey] = deque()
         self._results: dict[PortKey, Conversation | None] = {}
         self._mute: Counter[Address] = Counter()
@@ -79,6 +81,7 @@ class Handshakes:
             key = self._waiting.popleft()
             talk = self._results[key] = await self._shake(key)
             self._mute[key.address] += talk.handshake is Handshake.MUTE
+            self._on_result(key, talk)
 
     async def _shake(self, key: PortKey) -> Conversation:
         # All the services take 0.05 s to import: only who finds an open port waits for them.

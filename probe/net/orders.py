@@ -17,7 +17,8 @@ from probe.net.handshakes import Handshakes
 class Orders:
     """`stop` is set by whoever wants the scan to end early; `deadline` is on the loop's clock.
 
-    `handshakes` is None where they are not wanted. `on_progress` gets (packets sent, packets at most, answers).
+    `handshakes` is None where they are not wanted. `on_progress` gets (packets sent, packets at most, answers),
+    `on_open` the ports that have just been found open.
     """
 
     plan: Plan
@@ -30,11 +31,14 @@ class Orders:
     target_of: Callable[[Address], str]
     on_progress: Callable[[int, int, int], None]
     counters: Counters
+    on_open: Callable[[list[PortKey]], None] = lambda keys: None
 
     def may_go_on(self, now: float) -> bool:
         return not self.stop.is_set() and now < self.deadline
 
     def shake(self, keys: list[PortKey]) -> None:
+        """These are open."""
+        self.on_open(keys)
         if self.handshakes:
             self.handshakes.start(keys)
 

@@ -12,7 +12,7 @@ import pytest
 
 from probe.core.dialogue import Closed
 from probe.core.pace import Pace
-from probe.model import Handshake, PortKey
+from probe.model import Conversation, Handshake, PortKey
 from probe.net import handshakes, turnstile
 from probe.net.handshakes import Handshakes
 from probe.net.turnstile import PACKETS, PER_HOST, PERIOD, connections_allowed
@@ -62,6 +62,26 @@ def test_a_hundred_ports_take_the_time_of_the_slowest(monkeypatch: pytest.Monkey
     assert names == ["ssh", "smtp", "http", "memcached", "redis"] * 20
     assert seconds < max(alone) + 0.1
     assert net.peak[HOST] <= PER_HOST
+
+
+def test_each_result_is_told_as_soon_as_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = ScriptedNet({(HOST, 1): Peer(), (HOST, 22): PEERS[0](), (HOST, 25): PEERS[1]()})
+
+    async def main() -> list[tuple[int, str | None]]:
+        told: list[tuple[int, str | None]] = []
+
+        def on_result(key: PortKey, talk: Conversation) -> None:
+            told.append((key.port, talk.service.name if talk.service else None))
+
+        pace = Pace(1e6, asyncio.get_running_loop().time())
+        shakes = Handshakes(pace, lambda _: None, dial=net.dial, on_result=on_result)
+        shakes.start([key(port, host) for host, port in net.peers])
+        await shakes.finish(asyncio.Event())
+        return told
+
+    told, _ = run_virtually(main, monkeypatch)
+    assert sorted(told[:2]) == [(22, "ssh"), (25, "smtp")]
+    assert told[2:] == [(1, None)]  # it says nothing, and nobody waits for it
 
 
 def test_the_rate_holds_for_connections_however_many_want_one(monkeypatch: pytest.MonkeyPatch) -> None:
