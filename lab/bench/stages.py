@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lab.bench.arena import REPOSITORY, arena
-from probe.core.plan import Block, Scope, split
+from probe.core.block import Block, split
+from probe.core.plan import Scope
 from probe.core.scan import Scan
 from probe.errors import WireError
 from probe.model import AddressRange

@@ -9,6 +9,7 @@ from math import exp
 
 import numpy as np
 
+from probe.core.block import join
 from probe.core.columns import I64
 from probe.core.ledger import (
     ANSWERED,
@@ -22,7 +23,6 @@ from probe.core.ledger import (
     SYN_ACK_SEEN,
     IcmpKind,
 )
-from probe.core.plan import join
 from probe.core.resets import Voice, reset_cause
 from probe.core.scan import Scan
 from probe.core.verdict import HANDSHAKE_CAUSES, ICMP_REASONS, flag_letters, icmp_cause

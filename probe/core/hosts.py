@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from probe.core.block import Block
 from probe.core.columns import I64, Bools
-from probe.core.plan import Block
 
 SYN_ACK, RESET = 0, 1
 CLASSES = (SYN_ACK, RESET)

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.core import frames as f
+from probe.core.block import Block, is_ipv4
 from probe.core.columns import I64, U64, Bools, Bytes, Halves
 from probe.core.counters import Counters as Counters
 from probe.core.fragments import Fragments
 from probe.core.keyed import key_from_seed, siphash24
-from probe.core.plan import Block, is_ipv4
 from probe.core.replies import RST, Batch, IcmpErrors, TcpReplies, parse
 from probe.core.validity import acceptable
 from probe.core.verdict import ICMP_REASONS, SOFT

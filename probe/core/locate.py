@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.core import frames as f
+from probe.core.block import Block, is_ipv4, join
 from probe.core.bounds import HOPS
 from probe.core.columns import I64, U64, Bools
 from probe.core.errands import Errands
 from probe.core.keyed import key_from_seed, siphash24
 from probe.core.ledger import Counters, Local, tsval
 from probe.core.located import Located
-from probe.core.plan import Block, is_ipv4, join
 from probe.core.replies import ACK, RST, SYN, Batch, IcmpErrors, TcpReplies, parse
 from probe.core.verdict import ICMP_REASONS
 from probe.core.walks import WIDTH, Walks

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from probe.core.block import Block
 from probe.core.columns import I64
 from probe.core.keyed import Permutation, key_from_seed
-from probe.core.plan import Block
 
 VANGUARD = 16
 HEAD_START = 0.1  # seconds that the others wait for the vanguard's answers

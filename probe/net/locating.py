@@ -12,12 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from probe.core.block import Block, split
 from probe.core.bounds import locating
 from probe.core.columns import I64
 from probe.core.locate import Locate
 from probe.core.located import Located, in_words
 from probe.core.pace import Pace
-from probe.core.plan import Block, Scope, split
+from probe.core.plan import Scope
 from probe.core.scan import Scan
 from probe.errors import WireError
 from probe.model import Address, AddressRange, Cause, PortKey, ScanOptions, State, Verdict

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from probe.core.block import Block, is_ipv4, split
 from probe.core.columns import I64
 from probe.core.ledger import Local
-from probe.core.plan import Block, is_ipv4, split
 from probe.errors import WireError
 from probe.model import Address
 from probe.net.intervals import Intervals, keys_of_halves

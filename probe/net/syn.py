@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 import numpy as np
 
 from probe.core.assess import Assessment, Circumstances
+from probe.core.block import Block
 from probe.core.columns import I64
 from probe.core.driver import Driver
 from probe.core.echo import EchoControl
-from probe.core.plan import Block
 from probe.core.prohibitions import Prohibitions
 from probe.core.scan import Scan
 from probe.model import Conversation, Verdict

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.core.assess import Assessment, Circumstances
+from probe.core.block import Block, split
 from probe.core.columns import Bytes
 from probe.core.driver import Driver
 from probe.core.ledger import Local
 from probe.core.pace import Pace
-from probe.core.plan import Block, split
 from probe.core.scan import Scan
 from probe.model import Conversation, Verdict
 from probe.net.craft import syn_templates

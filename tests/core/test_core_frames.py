@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 
+from probe.core.block import split
 from probe.core.frames import SYN4, SYN6, Stamp, Templates, syn4, syn6
-from probe.core.plan import split
 from probe.model import Address
 from probe.net.craft import HOPS, WINDOW, syn_templates
 

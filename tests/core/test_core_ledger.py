@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probe.core.block import Block
 from probe.core.columns import MAPPED
 from probe.core.keyed import key_from_seed, siphash24
 from probe.core.ledger import STRETCH, Ledger, Local
-from probe.core.plan import Block
 from probe.net.craft import syn_templates
 
 SEED, PORT = 7, 40000

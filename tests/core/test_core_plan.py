@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.core import plan as plans
+from probe.core.block import Block, is_ipv4, join, split
 from probe.core.columns import U64
-from probe.core.plan import Block, Plan, Scope, is_ipv4, join, merge, split
+from probe.core.plan import Plan, Scope, merge
 from probe.model import Address, AddressRange, ScanOptions, Target
 
 MAPPED_FIRST = 0xFFFF << 32
@@ -193,6 +194,25 @@ def test_locating_is_bounded_in_each_block(monkeypatch: pytest.MonkeyPatch) -> N
     plan = Plan.of([Target("a", (AddressRange(4, 0, (1 << 16) - 1),))], ScanOptions(tcp=(1, 2), locate=True))
     assert plan.blocks == 2
     assert plan.locating == (2 * 200_000, 2 * (40 + 30 + 12))
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(ranges(), max_size=5),
+    st.sets(st.integers(1, 9)),
+    st.integers(1, 7).flatmap(lambda shards: st.tuples(st.integers(0, shards - 1), st.just(shards))),
+    st.sets(ranges(most=0).map(lambda part: next(iter(part)))),
+)
+def test_a_plan_without_numpy_is_the_same(
+    parts: list[AddressRange], ports: set[int], shard: tuple[int, int], finished: set[Address]
+) -> None:
+    plan = Plan.of([Target("t", tuple(parts))], ScanOptions(tcp=tuple(ports)), shard)
+    plan = replace(plan, finished=frozenset(finished))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plans, "BLOCK_SLOTS", 20)
+        in_blocks = [block.key(slot) for block in plan.cut() for slot in range(block.slots)]
+    assert list(plan.keys()) == in_blocks
+    assert finished.isdisjoint(key.address for key in in_blocks)
 
 
 @given(st.lists(ranges(), min_size=1, max_size=5), st.sets(st.integers(1, 9), min_size=1), st.integers(1, 7), st.data())

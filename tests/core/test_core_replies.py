@@ -15,9 +15,9 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6TimeExceeded, IPv6
 from scapy.packet import Raw
 
+from probe.core.block import split
 from probe.core.extensions import MOST_STEPS
 from probe.core.options import Step, walk
-from probe.core.plan import split
 from probe.core.replies import Batch, parse
 from tests.core.answer_cases import EACH
 from tests.core.crafted import Answer, syn_from

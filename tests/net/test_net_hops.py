@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.core import frames as f
-from probe.core.plan import split
+from probe.core.block import split
 from probe.model import Address
 from probe.net import hops
 from probe.net.hops import KERNEL, UNRESOLVED, Hops, Tables

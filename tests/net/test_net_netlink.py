@@ -109,7 +109,7 @@ def test_our_side_of_many_addresses_is_asked_for_in_one_go(ways: Lab) -> None:
         ways,
         """
         import numpy as np
-        from probe.core.plan import Block, split
+        from probe.core.block import Block, split
         from probe.net import routes
         asked = [ip("198.18.0.0") + n for n in range(0, 3000, 7)] + [ip("198.18.0.10"), ip("127.0.0.1")]
         asked += [ip("fd18::1") + (n << 66) for n in range(40)] + [ip("fd18::10"), ip("fd18:1::7")]

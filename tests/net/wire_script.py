@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.core import frames as f
-from probe.core.plan import join, split
+from probe.core.block import join, split
 from probe.core.replies import parse
 from probe.net.craft import syn_templates
 from probe.net.netlink import route_to
