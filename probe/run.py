@@ -9,10 +9,12 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 import probe
 from probe.core.counters import Counters
@@ -21,9 +23,11 @@ from probe.core.plan import Plan, Scope
 from probe.errors import WireError
 from probe.judge import Baselines, Judge, Tally, answers_as, exit_code
 from probe.judge.exits import OK
+from probe.judge.stretches import stretches
 from probe.model import Address, Finding, Outcome, PortKey, Profile, RunInfo, State, Summary, Target, Verdict
 from probe.net.handshakes import Handshakes
 from probe.net.orders import Orders
+from probe.sweep import Sweep
 
 if TYPE_CHECKING:
     from probe.net.connect import ConnectScan
@@ -117,17 +121,37 @@ class _Ledger:
     tally: Tally = field(default_factory=Tally)
     counts: Counter[State] = field(default_factory=Counter)
     known: Mapping[PortKey, Verdict] = field(default_factory=dict)
+    _begun: frozenset[Address] = frozenset()  # those of which something is known
 
     def resume(self) -> None:
         """What was decided before the run was interrupted comes first, and is not decided again."""
         known, self.known = self.known, {}
         for verdict in known.values():
-            self.verdict(verdict)
-        self.known = known
+            self._one(verdict)
+        self.known, self._begun = known, frozenset(key.address for key in known)
 
-    def verdict(self, verdict: Verdict) -> None:
-        if verdict.key in self.known:
-            return
+    def take(self, verdicts: Iterable[Verdict]) -> None:
+        """Many at once where nobody looks at them one by one."""
+        if isinstance(verdicts, Sweep) and self.wanted is None:
+            for part, in_turn in stretches(verdicts, self._wants):
+                self._each(part) if in_turn else self._all(part)
+        else:
+            self._each(verdicts)
+
+    def _wants(self, address: Address) -> Collection[int]:
+        return range(65536) if address in self._begun else self.judge.wants(address)
+
+    def _all(self, sweep: Sweep) -> None:
+        for look, number in zip(sweep.looks, np.bincount(sweep.which, minlength=len(sweep.looks)), strict=True):
+            self.counts[look.state] += int(number)
+        self.reports.ports(sweep)
+
+    def _each(self, verdicts: Iterable[Verdict]) -> None:
+        for verdict in verdicts:
+            if verdict.key not in self.known:
+                self._one(verdict)
+
+    def _one(self, verdict: Verdict) -> None:
         self.counts[verdict.state] += 1
         if self.wanted is None or answers_as(self.wanted, verdict):
             self.reports.port(verdict)
@@ -163,8 +187,8 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
     ledger.resume()
     plan = plan.resumed(ledger.known)
     ticking = asyncio.create_task(_tick(progress, clock))
-    async for verdict in scanner.verdicts(_orders(job, plan, info.seed, counters, stop, progress)):
-        ledger.verdict(verdict)
+    async for verdicts in scanner.verdicts(_orders(job, plan, info.seed, counters, stop, progress)):
+        ledger.take(verdicts)
     ledger.findings(ledger.judge.finish())
     ticking.cancel()
     progress.clear()

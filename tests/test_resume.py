@@ -63,12 +63,12 @@ class Wire:
     def close(self) -> None:
         """Nothing is open."""
 
-    async def verdicts(self, orders: Orders) -> AsyncIterator[Verdict]:
+    async def verdicts(self, orders: Orders) -> AsyncIterator[list[Verdict]]:
         for key in orders.plan.keys():  # noqa: SIM118 - a plan is no mapping
             self.asked.append((str(key.address), key.port))
             if self.dies_after is not None and len(self.asked) > self.dies_after:
                 raise KilledError
-            yield answer(str(key.address), key.port)
+            yield [answer(str(key.address), key.port)]
 
 
 def answer(address: str, port: int) -> Verdict:

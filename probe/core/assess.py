@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import errno as errnos
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import exp
+from types import MappingProxyType
 
 import numpy as np
 
 from probe.core.block import join
-from probe.core.columns import I64
-from probe.core.ledger import (
-    ANSWERED,
-    ECHOED,
-    ICMP_HARD,
-    ICMP_SOFT,
-    NOT_SENT,
-    OTHER,
-    PLAIN,
-    RESET_SEEN,
-    SYN_ACK_SEEN,
-    IcmpKind,
-)
+from probe.core.character import Host, Senders, characters
+from probe.core.columns import I64, Bools, alike, grouped
+from probe.core.kinds import about, details, p_miss, themselves
+from probe.core.ledger import ANSWERED, ICMP_HARD, ICMP_SOFT, NOT_SENT, SYN_ACK_SEEN, IcmpKind
 from probe.core.resets import Voice, reset_cause
 from probe.core.scan import Scan
 from probe.core.verdict import HANDSHAKE_CAUSES, ICMP_REASONS, flag_letters, icmp_cause
 from probe.model import Cause, Conversation, Evidence, Handshake, PortKey, Reason, State, Verdict
+from probe.sweep import Sweep, own
 
-EVERYWHERE = 50  # ports at least, of which all but a twentieth are open: then a host answers on every port
+SWEEP = 1 << 14  # slots judged together: much for little overhead, and little memory where all of them differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +31,13 @@ class Circumstances:
     kernel_drops: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What the answers of one address tell about it. `everywhere` says so of one that answers on every port."""
-
-    live: bool
-    voice: Voice
-    everywhere: str | None
-
-
 Judged = tuple[State, Reason, Cause | None, Evidence]
+NO_ECHOES: Mapping[int, frozenset[int]] = MappingProxyType({})
 
 
 class Assessment:
-    """`target_of` names the target of an address row, `conversation_of` what the handshake with a slot brought.
+    """Of a scan that does not go on. `target_of` names the target of an address row, `conversation_of` what the
+    handshake with a slot brought.
 
     By address row: `echoes` has the received TTLs of resets that its host surely sent itself, `doubtful` are those
     whose silence may be that of a router which has said its share of prohibitions, `absent` those whose next hop
@@ -65,49 +50,68 @@ class Assessment:
         circumstances: Circumstances,
         target_of: Callable[[int], str],
         conversation_of: Callable[[int], Conversation | None],
-        echoes: Callable[[int], frozenset[int]] = lambda _: frozenset(),
+        echoes: Mapping[int, frozenset[int]] = NO_ECHOES,
         doubtful: frozenset[int] = frozenset(),
         absent: frozenset[int] = frozenset(),
     ) -> None:
         self.scan, self.circumstances = scan, circumstances
-        self.target_of, self.conversation_of, self.echoes = target_of, conversation_of, echoes
+        self.target_of, self.conversation_of = target_of, conversation_of
         self.doubtful, self.absent = doubtful, absent
         self._undecided = (scan.tries < scan.attempts) | scan.waiting()
+        self._hosts, self._host_of = characters(scan, echoes)
+        self._senders = Senders(scan)
 
     def verdicts(self) -> Iterator[Verdict]:
         """One per slot, ordered by address and port. Of an interrupted scan, only those of which a probe was sent."""
-        width = len(self.scan.block.ports)
-        for row in range(len(self.scan.block.high)):
-            slots = np.arange(row * width, (row + 1) * width)
-            host = self._host(row, slots)
-            name, address = self.target_of(row), self.scan.block.address(row)
+        return (verdict for sweep in self.sweeps() for verdict in sweep)
+
+    def sweeps(self) -> Iterator[Sweep]:
+        """The same, many at a time; none is empty."""
+        for start in range(0, self.scan.block.slots, SWEEP):
+            slots = np.arange(start, min(start + SWEEP, self.scan.block.slots))
             if self.circumstances.interrupted:
                 slots = slots[(self.scan.tries[slots] > 0) | (self.scan.seen[slots] != 0)]
-            believed = self.scan.believed(slots).tolist()
-            ports = self.scan.block.port_numbers(slots).tolist()
-            for slot, port, sure in zip(slots.tolist(), ports, believed, strict=True):
-                yield self._verdict(name, PortKey(address, "tcp", port), slot, host, sure)
+            if slots.size:
+                yield self._sweep(slots)
 
-    def _host(self, row: int, slots: I64) -> Host:
-        scan = self.scan
-        seen, ttl, look = scan.seen[slots], scan.ttl[slots], scan.look[slots]
-        is_open, is_closed = (seen & ANSWERED) == SYN_ACK_SEEN, (seen & ANSWERED) == RESET_SEEN
-        echoed = is_closed & (look & (ECHOED | PLAIN | OTHER) == ECHOED)
-        voice = Voice(frozenset(ttl[is_open].tolist()), frozenset(ttl[echoed].tolist()) | self.echoes(row))
-        own = (int(scan.block.high[row]), int(scan.block.low[row]))
-        spoke = any(scan.icmp_kinds[kind].sender == own for kind in set(scan.icmp[slots].tolist()) if kind >= 0)
-        live = bool(voice.syn_ack_ttls or voice.echo_ttls or spoke)
-        count = int(is_open.sum())
-        everywhere = slots.size >= EVERYWHERE and count >= 0.95 * slots.size
-        note = f"this host answers on {count} of {slots.size} ports: that says nothing of any one of them"
-        return Host(live, voice, note if everywhere else None)
+    def _sweep(self, slots: I64) -> Sweep:
+        sure = self.scan.believed(slots)
+        samples, which = self._alike(slots, sure)
+        looks = tuple(self.verdict(int(slots[place]), bool(sure[place])) for place in samples.tolist())
+        address_rows = self.scan.block.address_rows(slots)
+        samples, rows = grouped(address_rows)
+        places = tuple((self.target_of(row), self.scan.block.address(row)) for row in address_rows[samples].tolist())
+        rtt_ms = self.scan.rtt[slots].astype(np.float64) * 1000
+        return Sweep(places, looks, tuple(map(own, looks)), rows, self.scan.block.port_numbers(slots), which, rtt_ms)
 
-    def _verdict(self, target: str, key: PortKey, slot: int, host: Host, sure: bool) -> Verdict:
-        seen = int(self.scan.seen[slot])
+    def _alike(self, slots: I64, sure: Bools) -> tuple[I64, I64]:
+        known = about(
+            self.scan,
+            slots,
+            hosts=self._host_of,
+            undecided=self._undecided[slots],
+            sure=sure,
+            absent=self._marked(self.absent),
+            doubtful=self._marked(self.doubtful),
+            own=themselves(self.scan, slots, self._senders),
+        )
+        return alike(known, details(self.scan, slots, self.conversation_of))
+
+    def _marked(self, rows: frozenset[int]) -> Bools:
+        """One bool per address row."""
+        marks = np.zeros(len(self.scan.block.high), np.bool_)
+        marks[list(rows)] = True
+        return marks
+
+    def verdict(self, slot: int, sure: bool) -> Verdict:
+        """That of one slot. `sure` tells whether its silence, if it is silent, is believed (`Scan.believed`)."""
+        key, seen = self.scan.block.key(slot), int(self.scan.seen[slot])
+        row = slot // len(self.scan.block.ports)
+        host = self._hosts[self._host_of[row]]
         state, reason, cause, evidence = self._judge(seen, key, slot, host, sure)
         rtt = float(self.scan.rtt[slot])
         return Verdict(
-            target=target,
+            target=self.target_of(row),
             key=key,
             state=state,
             reason=reason,
@@ -163,20 +167,20 @@ class Assessment:
             note = "the scan ended before this probe was decided"
             return State.UNKNOWN, Reason.INTERRUPTED, None, Evidence(note=note)
         witnesses = scan.confidence is not None and scan.hosts.gives[slot // len(scan.block.ports)] != 0
-        p_miss = float(f"{exp(-float(scan.silence[slot])):.1e}") if witnesses else None
+        missed = p_miss(float(scan.silence[slot])) if witnesses else None
         if slot // len(scan.block.ports) in self.absent:
             note = "the next hop answers no ARP or ND: the host is off, or there is none"
             return State.FILTERED, Reason.NO_RESPONSE, Cause.UNREACHABLE, Evidence(note=note)
         if sure and slot // len(scan.block.ports) in self.doubtful:
             note = "other ports here are prohibited by ICMP, which is rate-limited: this one may be too, without a word"
-            return State.FILTERED, Reason.NO_RESPONSE, Cause.UNDETERMINED, Evidence(p_miss=p_miss, note=note)
+            return State.FILTERED, Reason.NO_RESPONSE, Cause.UNDETERMINED, Evidence(p_miss=missed, note=note)
         if sure:
-            return State.FILTERED, Reason.NO_RESPONSE, Cause.DROPPED, Evidence(p_miss=p_miss)
+            return State.FILTERED, Reason.NO_RESPONSE, Cause.DROPPED, Evidence(p_miss=missed)
         if self._drops() and not witnesses:
             return State.UNKNOWN, Reason.NO_RESPONSE, None, Evidence(note=f"{self._drops()}: silence proves nothing")
         if not witnesses:
             return State.UNKNOWN, Reason.NOT_SENT, None, Evidence(note="the scan ended before this probe was decided")
-        return State.UNKNOWN, Reason.CANARY_SILENT, None, Evidence(p_miss=p_miss, note=self._drops())
+        return State.UNKNOWN, Reason.CANARY_SILENT, None, Evidence(p_miss=missed, note=self._drops())
 
     def _drops(self) -> str | None:
         drops = self.circumstances.kernel_drops

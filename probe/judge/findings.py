@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from probe.judge.changes import judge_change
@@ -39,6 +39,7 @@ class Judge:
         self._baseline = _servers(baselines) if baseline is None else baseline
         self._by_port: dict[tuple[str, int], list[Expectation]] = {}
         self._watches: dict[str, list[Watch]] = {}
+        self._wanted: dict[str, set[int]] = {}
         for expectation in expectations:
             self._enter(expectation, scanned_ports)
         self._last: tuple[Address, tuple[str, ...]] | None = None
@@ -48,6 +49,9 @@ class Judge:
         if expectation.service is not None:
             watch = _watch(expectation, self._targets[name], scanned_ports, self._baseline)
             self._watches.setdefault(name, []).append(watch)
+            self._wanted.setdefault(name, set()).update(scanned_ports)
+        if expectation.ports:
+            self._wanted.setdefault(name, set()).update(expectation.ports)
         for port in expectation.ports:
             self._by_port.setdefault((name, port), []).append(expectation)
 
@@ -64,6 +68,12 @@ class Judge:
             for expectation in about
             if expectation.words != (UNCHANGED,) or expectation.number not in announced
         ]
+
+    def wants(self, address: Address) -> Collection[int]:
+        """The ports of this address whose verdicts it must `see`; the others decide nothing."""
+        if not self._wanted:
+            return ()
+        return frozenset().union(*(self._wanted.get(name, ()) for name in self._names(address)))
 
     def finish(self) -> list[Finding]:
         """The findings about services, in the order of the profile."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from probe.judge.likeness import answering
 from probe.model import Cause, Evidence, PortKey, Reason, Service, State, Verdict
+from probe.spans import Spans
 
 _PACKETS = {Reason.SYN_ACK: "SYN-ACK", Reason.RESET: "RST"}
 _NO_PACKET = {
@@ -105,6 +106,9 @@ def plural(number: int, noun: str) -> str:
 
 def runs(ports: Collection[int]) -> Iterator[tuple[int, int]]:
     """Ports as ranges, ascending, both ends included."""
+    if isinstance(ports, Spans):
+        yield from ports.runs()
+        return
     first = last = -1
     for port in sorted(ports):
         if port != last + 1 or first < 0:

@@ -10,7 +10,7 @@ import errno
 import itertools
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 
 from asyncio_throttle import Throttler
@@ -54,7 +54,7 @@ class ConnectScan:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    async def verdicts(self, orders: Orders) -> AsyncIterator[Verdict]:
+    async def verdicts(self, orders: Orders) -> AsyncIterator[Iterable[Verdict]]:
         """One per probe, in batches by address."""
         rate = orders.plan.options.rate
         share = rate * PERIOD
@@ -64,8 +64,7 @@ class ConnectScan:
             tasks = [asyncio.create_task(self._try(key, orders, throttle, slots)) for key in keys]
             attempts = [await task for task in tasks]
             await orders.shaken()
-            for verdict in self._judge(attempts, orders):
-                yield verdict
+            yield self._judge(attempts, orders)
             if not orders.may_go_on(asyncio.get_running_loop().time()):
                 return
 

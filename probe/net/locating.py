@@ -28,14 +28,15 @@ from probe.net.pump import pump
 from probe.net.raw import open_wire
 from probe.net.routes import ReservedPort, local_side
 from probe.net.wire import Scoped, Wire
+from probe.sweep import Sweep
 
 MOST_PORTS = 1 << 16  # of a block, the first ones of each host: bounds memory
 _RATE, _ATTEMPTS = 100.0, 2  # for a single port there is no hurry
-Tell = Callable[[Verdict], Verdict]
+Tell = Callable[[Sweep], Iterable[Verdict]]
 
 
 async def locate(scan: Scan, verdicts: Iterable[Verdict], wire: Wire, orders: Orders) -> Tell:
-    """What turns a verdict of this block into one that says where its packets end.
+    """What turns verdicts of this block into those that say where their packets end.
 
     `verdicts` is gone through once. Raises nothing that the wire does not raise.
     """
@@ -52,7 +53,7 @@ async def locate(scan: Scan, verdicts: Iterable[Verdict], wire: Wire, orders: Or
     await pump(driver, wire, orders.pace, may_go_on=orders.may_go_on, on_open=_ignore, on_turn=on_turn)
     places, beyond = driver.places(), Located(cut=f"it is not one of the first {MOST_PORTS:,} dropped ports")
     found = {key: places.get(slot, beyond) for key, slot in zip(dropped, slots.tolist(), strict=True)}
-    return lambda verdict: told(verdict, found[verdict.key]) if verdict.key in found else verdict
+    return lambda sweep: [told(one, found[one.key]) if one.key in found else one for one in sweep]
 
 
 def told(verdict: Verdict, place: Located) -> Verdict:
@@ -64,8 +65,8 @@ def told(verdict: Verdict, place: Located) -> Verdict:
     return replace(verdict, evidence=evidence)
 
 
-def _as_it_is(verdict: Verdict) -> Verdict:
-    return verdict
+def _as_it_is(sweep: Sweep) -> Sweep:
+    return sweep
 
 
 def _choose(verdicts: Iterable[Verdict]) -> tuple[list[PortKey], list[PortKey]]:

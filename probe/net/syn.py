@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import gc
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from probe.net.pump import pump
 from probe.net.routes import ReservedPort, local_side
 from probe.net.wire import Scoped
 from probe.net.wires import choose
+from probe.sweep import Sweep
 
 # Where servers usually are, so that a host shows early which answers it gives.
 LIKELY_OPEN = (80, 443, 22, 25, 53, 8080, 445, 3389, 21, 23, 110, 143, 3306, 5432, 8443, 993)
@@ -43,21 +45,29 @@ class SynScan:
         self._raw.close()
         self._port.close()
 
-    async def verdicts(self, orders: Orders) -> AsyncIterator[Verdict]:
-        """One per probe, block by block; a block that was cut short gives those of which something was sent."""
-        for block in orders.plan.cut():
+    async def verdicts(self, orders: Orders) -> AsyncIterator[Iterable[Verdict]]:
+        """One per probe, many at a time, block by block; a block that was cut short gives those of which something was
+        sent."""
+        for number, block in enumerate(orders.plan.cut()):
+            if number:
+                gc.collect()  # the scan of a block is a cycle of some 50 MB, and chance would free it late
             scan = self._prepare(block, orders)
-            await self._pump(scan, orders)
-            await orders.shaken()
-            echo, prohibitions = EchoControl(scan, scan.wait, scan.rate), Prohibitions(scan, scan.wait, scan.rate)
-            for question in (echo, prohibitions):
-                await self._ask(question, orders)
-            assessment = self._assess(scan, echo, prohibitions, orders)
-            tell = await self._locate(scan, assessment, orders)
-            for verdict in assessment.verdicts():
-                yield tell(verdict)
+            async for verdicts in self._block(scan, orders):
+                yield verdicts
             if not scan.done:
                 return
+            del scan
+
+    async def _block(self, scan: Scan, orders: Orders) -> AsyncIterator[Iterable[Verdict]]:
+        await self._pump(scan, orders)
+        await orders.shaken()
+        echo, prohibitions = EchoControl(scan, scan.wait, scan.rate), Prohibitions(scan, scan.wait, scan.rate)
+        for question in (echo, prohibitions):
+            await self._ask(question, orders)
+        assessment = self._assess(scan, echo, prohibitions, orders)
+        tell = await self._locate(scan, assessment, orders)
+        for sweep in assessment.sweeps():
+            yield tell(sweep)
 
     def _prepare(self, block: Block, orders: Orders) -> Scan:
         local, unroutable = local_side(block, self._port.number)
@@ -102,10 +112,10 @@ class SynScan:
         wire = Scoped(self._raw, orders.scope)
         await pump(question, wire, orders.pace, may_go_on=orders.may_go_on, on_open=_ignore, on_turn=_ignore)
 
-    async def _locate(self, scan: Scan, assessment: Assessment, orders: Orders) -> Callable[[Verdict], Verdict]:
-        """What adds to a verdict where its packets end, if that is wanted."""
+    async def _locate(self, scan: Scan, assessment: Assessment, orders: Orders) -> Callable[[Sweep], Iterable[Verdict]]:
+        """What adds to verdicts where their packets end, if that is wanted."""
         if not orders.plan.options.locate:
-            return lambda verdict: verdict
+            return lambda sweep: sweep
         from probe.net.locating import locate
 
         return await locate(scan, assessment.verdicts(), Scoped(self._raw, orders.scope), orders)
@@ -119,7 +129,7 @@ class SynScan:
             Circumstances(interrupted=not scan.done, kernel_drops=self._raw.drops()),
             lambda row: orders.target_of(scan.block.address(row)),
             conversation_of,
-            lambda row: echo.ttls.get(row, frozenset()),
+            echo.ttls,
             prohibitions.doubtful,
             _absent(scan),
         )

@@ -16,6 +16,7 @@ from probe.judge.wording import printable
 from probe.model import Finding, RunInfo, Summary, Verdict
 from probe.report import Out
 from probe.report.records import Record, finding_record, port_record
+from probe.sweep import Sweep
 
 COLUMNS = (
     *("type", "target", "address", "transport", "port", "state", "reason", "cause"),
@@ -44,7 +45,12 @@ class CsvSink:
         self._row(dict(zip(COLUMNS, COLUMNS, strict=True)))
 
     def port(self, verdict: Verdict) -> None:
-        self._row(_port_row(port_record(verdict)))
+        self._row(port_row(verdict))
+
+    def ports(self, sweep: Sweep) -> None:
+        from probe.report.csv_sweep import lines  # numpy takes 0.1 s to import, and who sweeps has it
+
+        self._out.write(lines(sweep))
 
     def finding(self, finding: Finding) -> None:
         self._row(_finding_row(finding_record(finding)))
@@ -56,12 +62,19 @@ class CsvSink:
         self._out.commit()
 
     def _row(self, row: Record) -> None:
-        text = io.StringIO()
-        csv.writer(text).writerow([cell(row.get(column)) for column in COLUMNS])
-        self._out.write(text.getvalue())
+        self._out.write(written(row, COLUMNS) + "\r\n")
 
 
-def _port_row(record: Record) -> Record:
+def written(row: Record, columns: tuple[str, ...]) -> str:
+    """Some cells of a row as they stand in the file, without the end of the line. There are at least two."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow([cell(row.get(column)) for column in columns])
+    return text.getvalue()
+
+
+def port_row(verdict: Verdict) -> Record:
+    """What stands in the row of a port, by column."""
+    record = port_record(verdict)
     service: dict[str, Any] = record.pop("service", {})
     tls: dict[str, Any] = service.pop("tls", {})
     key: dict[str, Any] = service.pop("key", {})

@@ -7,14 +7,17 @@ throughout and have nothing open become one entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import filterfalse
 
 from probe.model import Address, Evidence, Finding, State, Verdict
+from probe.spans import Spans
 
 # More open ports than this that did not identify themselves are a host that answers everywhere, not so many services.
 _MUTE_LIMIT = 20
 _ORDER = {State.OPEN: 0, State.CLOSED: 1, State.FILTERED: 2, State.UNKNOWN: 3}
+_NONE = dict.fromkeys(State, 0)
 
 Signature = tuple[object, ...]
 
@@ -23,7 +26,7 @@ Signature = tuple[object, ...]
 class Row:
     """Ports of one host that look the same; `sample` is the verdict of one of them."""
 
-    ports: tuple[int, ...]
+    ports: Collection[int]
     sample: Verdict
 
 
@@ -33,50 +36,62 @@ class Host:
 
     target: str
     address: Address
-    counts: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
+    counts: dict[State, int] = field(default_factory=_NONE.copy)
+    tarpit: bool = False  # so many ports are open and mute that they are folded
     _alone: list[Verdict] = field(default_factory=list)
-    _alike: dict[Signature, tuple[Verdict, list[int]]] = field(default_factory=dict)
+    _mute: int = 0
+    _alike: dict[Signature, tuple[Callable[[], Verdict], Spans]] = field(default_factory=dict)
 
     def add(self, verdict: Verdict) -> None:
         self.counts[verdict.state] += 1
-        if verdict.state is State.OPEN:
-            self._alone.append(verdict)
-        else:
+        if self.folds(verdict):
             self._fold(verdict)
+        else:
+            self._stand_alone(verdict)
+
+    def folds(self, verdict: Verdict) -> bool:
+        """Whether verdicts that look like this one are folded; one that is not must be added by itself."""
+        return verdict.state is not State.OPEN or (self.tarpit and not _identified(verdict))
+
+    def alike(self, seen: Signature, sample: Callable[[], Verdict]) -> Spans:
+        """The ports that look like this; `sample` makes the verdict of one of them."""
+        if seen not in self._alike:
+            self._alike[seen] = (sample, Spans())
+        return self._alike[seen][1]
 
     def rows(self) -> list[Row]:
         """Open first, then closed, filtered, unknown; by port within."""
-        self._fold_mute()
         rows = [Row((verdict.key.port,), verdict) for verdict in self._alone]
-        rows += [Row(tuple(sorted(ports)), sample) for sample, ports in self._alike.values()]
-        return sorted(rows, key=lambda row: (_ORDER[row.sample.state], row.sample.key.transport, row.ports))
+        rows += [Row(ports, sample()) for sample, ports in self._alike.values()]
+        return sorted(rows, key=lambda row: (_ORDER[row.sample.state], row.sample.key.transport, next(iter(row.ports))))
 
     def likeness(self) -> Signature | None:
         """Equal for hosts that may share an entry; None for a host with something open, which never does."""
         if self.counts[State.OPEN]:
             return None
-        alike = ((signature, tuple(sorted(ports))) for signature, (_, ports) in self._alike.items())
-        return (self.target, frozenset(alike))
+        return (self.target, frozenset((seen, ports.dense()) for seen, (_, ports) in self._alike.items()))
+
+    def _stand_alone(self, verdict: Verdict) -> None:
+        self._alone.append(verdict)
+        self._mute += not _identified(verdict)
+        if self._mute > _MUTE_LIMIT:
+            self.tarpit = True
+            for mute in filterfalse(_identified, self._alone):
+                self._fold(mute)
+            self._alone, self._mute = list(filter(_identified, self._alone)), 0
 
     def _fold(self, verdict: Verdict) -> None:
-        _, ports = self._alike.setdefault(signature(verdict), (verdict, []))
-        ports.append(verdict.key.port)
-
-    def _fold_mute(self) -> None:
-        mute = [verdict for verdict in self._alone if not _identified(verdict)]
-        if len(mute) > _MUTE_LIMIT:
-            self._alone = [verdict for verdict in self._alone if _identified(verdict)]
-            for verdict in mute:
-                self._fold(verdict)
+        self.alike(signature(verdict), lambda: verdict).add(verdict.key.port)
 
 
 class Hosts(dict[Address, Host]):
     """Every address of a run, as its verdicts come."""
 
     def add(self, verdict: Verdict) -> None:
-        address = verdict.key.address
-        host = self.get(address) or self.setdefault(address, Host(verdict.target, address))
-        host.add(verdict)
+        self.at(verdict.target, verdict.key.address).add(verdict)
+
+    def at(self, target: str, address: Address) -> Host:
+        return self.get(address) or self.setdefault(address, Host(target, address))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +99,14 @@ class FindingGroup:
     """Findings that differ in the port alone."""
 
     sample: Finding
-    ports: tuple[int, ...]
+    ports: Collection[int]
 
 
 class FindingFold:
     """Folds the findings of one outcome; memory grows with the groups and their ports."""
 
     def __init__(self) -> None:
-        self._groups: dict[Signature, tuple[Finding, list[int]]] = {}
+        self._groups: dict[Signature, tuple[Finding, Spans]] = {}
 
     def add(self, finding: Finding) -> None:
         seen = signature(finding.verdict) if finding.verdict else ()
@@ -103,13 +118,13 @@ class FindingFold:
             expectation.words,
             finding.key.address if finding.key else None,
         )
-        _, ports = self._groups.setdefault((*where, seen), (finding, []))
+        _, ports = self._groups.setdefault((*where, seen), (finding, Spans()))
         if finding.key:
-            ports.append(finding.key.port)
+            ports.add(finding.key.port)
 
     def groups(self) -> list[FindingGroup]:
         """In the order of the profile, then by address and port."""
-        groups = [FindingGroup(sample, tuple(sorted(ports))) for sample, ports in self._groups.values()]
+        groups = [FindingGroup(sample, ports) for sample, ports in self._groups.values()]
         return sorted(groups, key=_finding_order)
 
 
@@ -158,7 +173,7 @@ def _identified(verdict: Verdict) -> bool:
     return verdict.conversation is not None and verdict.conversation.service is not None
 
 
-def _finding_order(group: FindingGroup) -> tuple[int, int, int, tuple[int, ...]]:
+def _finding_order(group: FindingGroup) -> tuple[int, int, int, int]:
     key = group.sample.key
     version, address = (key.address.version, int(key.address)) if key else (0, 0)
-    return (group.sample.expectation.number, version, address, group.ports)
+    return (group.sample.expectation.number, version, address, next(iter(group.ports), 0))

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Hashable
+from array import array
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
+from math import isnan, nan
+from typing import TYPE_CHECKING, Any
 
 from probe.errors import OutputError
 from probe.model import Address, Finding, Keep, PortKey, RunInfo, Summary, Verdict
@@ -17,6 +21,11 @@ from probe.report.database import Database, LockedError
 from probe.report.records import run_record, summary_record
 from probe.report.retention import forget, prune
 from probe.report.shorthand import dense, look, look_key, remark, remark_key
+from probe.sweep import Sweep
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _BATCH = 8192  # rows; some 20 ms of writing
 _MOST_REMEMBERED = 50_000  # looks that are known again: a host may say something new on every port
@@ -57,6 +66,34 @@ class _Catalogue:
         return int(number)
 
 
+class _Verdicts:
+    """Verdicts that wait to be written, in columns: 18 bytes each. Hosts and looks are places in a catalogue."""
+
+    def __init__(self) -> None:
+        self._hosts, self._said, self._ports, self._rtts = array("I"), array("I"), array("H"), array("d")
+
+    def __len__(self) -> int:
+        return len(self._ports)
+
+    def add(self, host: int, said: int, port: int, rtt_ms: float | None) -> None:
+        self._hosts.append(host)
+        self._said.append(said)
+        self._ports.append(port)
+        self._rtts.append(nan if rtt_ms is None else rtt_ms)
+
+    def add_all(self, *columns: npt.NDArray[np.generic]) -> None:
+        """Hosts and looks of 32 bits, ports of 16, round-trip times of 64, NaN where there is none."""
+        mine: tuple[array[Any], ...] = (self._hosts, self._said, self._ports, self._rtts)
+        for own, new in zip(mine, columns, strict=True):
+            own.frombytes(new.tobytes())
+
+    def rows(self, run: int | None, hosts: list[int], said: list[int]) -> Iterator[tuple[object, ...]]:
+        """As the database has them, given the numbers of hosts and looks."""
+        rtts = (None if isnan(rtt) else rtt for rtt in self._rtts)
+        numbers = (map(hosts.__getitem__, self._hosts), self._ports, map(said.__getitem__, self._said), rtts)
+        return zip(repeat(run), *numbers)
+
+
 class HistorySink:
     """One run. Every method may raise OutputError; `keep` says how many runs of this profile stay."""
 
@@ -65,9 +102,10 @@ class HistorySink:
         self._keep = keep
         self._hosts = _Catalogue("host (address, transport) VALUES (?, ?)", "host WHERE address = ? AND transport = ?")
         self._said = _Catalogue("said (record) VALUES (?)", "said WHERE record = ?")
-        # Rows as they will be written, but with places instead of numbers: (host, port, said, rtt_ms or order).
-        self._verdicts: list[tuple[int, int, int, float | None]] = []
-        self._findings: list[tuple[int | None, int | None, int, int]] = []
+        # Rows as they will be written, but with places instead of numbers.
+        self._verdicts = _Verdicts()
+        self._findings: list[tuple[int | None, int | None, int, int]] = []  # host, port, said, order
+        self._flush_at = _BATCH
         self._count = 0
         self._last: tuple[Address, str, int] | None = None
         self._id: int | None = None  # until the run has a row
@@ -81,9 +119,21 @@ class HistorySink:
             self._id = added.lastrowid
 
     def port(self, verdict: Verdict) -> None:
-        said = self._said.place(look_key(verdict), lambda: (look(verdict),))
-        self._verdicts.append((self._host(verdict.key), verdict.key.port, said, verdict.rtt_ms))
+        self._verdicts.add(self._host(verdict.key), self._look(verdict), verdict.key.port, verdict.rtt_ms)
         self._flush_if_full()
+
+    def ports(self, sweep: Sweep) -> None:
+        import numpy as np  # takes 0.1 s, and who sweeps has it
+
+        from probe.report.numbering import numbered
+
+        hosts, looks, which = numbered(sweep, self._host, self._look)
+        numbers = np.array(hosts, np.uint32)[sweep.rows], np.array(looks, np.uint32)[which]
+        self._verdicts.add_all(*numbers, sweep.ports, sweep.rtt_ms)
+        self._flush_if_full()
+
+    def _look(self, verdict: Verdict) -> int:
+        return self._said.place(look_key(verdict), lambda: (look(verdict),))
 
     def finding(self, finding: Finding) -> None:
         said = self._said.place(remark_key(finding), lambda: (remark(finding),))
@@ -116,7 +166,9 @@ class HistorySink:
         return last[2]
 
     def _flush_if_full(self) -> None:
-        if (len(self._verdicts) + len(self._findings)) % _BATCH == 0:
+        waiting = len(self._verdicts) + len(self._findings)
+        if waiting >= self._flush_at:
+            self._flush_at = waiting + _BATCH
             with contextlib.suppress(LockedError):
                 self._flush(0)
 
@@ -126,7 +178,7 @@ class HistorySink:
             hosts, said = self._hosts.numbers(sql), self._said.numbers(sql)
             sql.executemany(
                 "INSERT INTO verdict (run, host, port, said, rtt_ms) VALUES (?, ?, ?, ?, ?)",
-                [(run, hosts[host], port, said[what], rtt) for host, port, what, rtt in self._verdicts],
+                self._verdicts.rows(run, hosts, said),
             )
             sql.executemany(
                 "INSERT INTO finding (run, host, port, said, number) VALUES (?, ?, ?, ?, ?)",
@@ -138,4 +190,4 @@ class HistorySink:
         self._hosts.written(hosts)
         self._said.written(said)
         self._last = None  # places may have begun anew
-        self._verdicts, self._findings = [], []
+        self._verdicts, self._findings, self._flush_at = _Verdicts(), [], _BATCH

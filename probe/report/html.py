@@ -21,6 +21,7 @@ from probe.report.fold import FindingFold, FindingGroup, Hosts, alike
 from probe.report.html_diff import changes
 from probe.report.html_ports import host_list, port_map
 from probe.report.html_text import text
+from probe.sweep import Sweep
 
 _GROUPS_SHOWN = 500
 _RANGES_SHOWN = 16
@@ -43,6 +44,11 @@ class HtmlSink:
 
     def port(self, verdict: Verdict) -> None:
         self._hosts.add(verdict)
+
+    def ports(self, sweep: Sweep) -> None:
+        from probe.report.fold_sweep import fold  # numpy takes 0.1 s to import, and who sweeps has it
+
+        fold(self._hosts, sweep)
 
     def finding(self, finding: Finding) -> None:
         if finding.outcome is Outcome.MET:

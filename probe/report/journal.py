@@ -3,11 +3,11 @@
     {"type":"journal","version":1,"fingerprint":"…","run":{…}}      the head; `run` is the record of the run
     {"host":["198.18.1.10","tcp"]}                                  hosts and looks have the number in which they come
     {"look":{…}}                                                    a port record without its place, see `shorthand`
-    [0,443,0,0.21]                                                  a verdict: host, port, look, round-trip time or null
+    [0,443,0,0.21]                                                  a verdict: host, port, look, milliseconds or null
 
-Each line is written by one call, so a run that was killed leaves whole lines and at most one that is cut off, which
-nobody reads. The fingerprint is that of what is scanned and expected: a journal of something else is no beginning.
-What was found is not kept: it is judged again.
+What is decided together is written by one call, so a run that was killed leaves whole lines and at most one that is cut
+off, which nobody reads. The fingerprint is that of what is scanned and expected: a journal of something else is no
+beginning. What was found is not kept: it is judged again.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from probe.report.files import opening_error, refuse_odd
 from probe.report.parsing import run_of
 from probe.report.records import Record, run_record
 from probe.report.shorthand import SOMEWHERE, dense, look, look_key, verdict_at, verdict_from
+from probe.sweep import Sweep
 
 VERSION = 1
+_MOST_REMEMBERED = 50_000  # looks that are known again: a host may say something new on every port
 _PORT, _INDEX = whole(0, 65535), whole(0, 1 << 40)
 
 
@@ -54,10 +56,13 @@ class JournalSink:
         self._fingerprint = fingerprint
         self._handle = _open(path)
         self._known = resumed.verdicts if resumed else {}
+        self._begun = frozenset(key.address for key in self._known)
         self._hosts = {host: number for number, host in enumerate(resumed.hosts)} if resumed else {}
         self._looks: dict[Hashable, int] = {}
         if resumed:
             self._looks = {look_key(seen): number for number, seen in enumerate(resumed.looks)}
+        self._count = len(resumed.looks) if resumed else 0
+        self._said: list[str] = []  # what numbers stand for, to be written before whatever has them
         with self._failing():
             os.ftruncate(self._handle, resumed.length if resumed else 0)
             os.lseek(self._handle, 0, os.SEEK_END)
@@ -68,19 +73,41 @@ class JournalSink:
                 os.ftruncate(self._handle, 0)
                 os.lseek(self._handle, 0, os.SEEK_SET)
             head = {"type": "journal", "version": VERSION, "fingerprint": self._fingerprint, "run": run_record(run)}
-            self._put(head)
+            self._write(_line(head))
 
     def port(self, verdict: Verdict) -> None:
         if verdict.key in self._known or verdict.reason is Reason.INTERRUPTED:
             return
-        host, seen = (str(verdict.key.address), verdict.key.transport), look_key(verdict)
+        rtt_ms = None if verdict.rtt_ms is None else round(verdict.rtt_ms, 3)
+        self._write(_line([self._host(verdict.key), verdict.key.port, self._look(verdict), rtt_ms]))
+
+    def ports(self, sweep: Sweep) -> None:
+        from probe.report.journal_sweep import lines  # numpy takes 0.1 s to import, and who sweeps has it
+
+        if any(address in self._begun for _, address in sweep.places):
+            for verdict in sweep:
+                self.port(verdict)
+        else:
+            self._write(lines(sweep, self._host, self._look))
+
+    def _host(self, key: PortKey) -> int:
+        """Its number, which is said before it is used."""
+        host = (str(key.address), key.transport)
         if host not in self._hosts:
             self._hosts[host] = len(self._hosts)
-            self._put({"host": host})
+            self._said.append(_line({"host": list(host)}))
+        return self._hosts[host]
+
+    def _look(self, verdict: Verdict) -> int:
+        """The number of its look, which is said before it is used."""
+        seen = look_key(verdict)
         if seen not in self._looks:
-            self._looks[seen] = len(self._looks)
-            self._put({"look": json.loads(look(verdict))})
-        self._put([self._hosts[host], verdict.key.port, self._looks[seen], verdict.rtt_ms])
+            if len(self._looks) >= _MOST_REMEMBERED:
+                self._looks.clear()
+            self._looks[seen] = self._count
+            self._count += 1
+            self._said.append(_line({"look": json.loads(look(verdict))}))
+        return self._looks[seen]
 
     def finding(self, finding: object) -> None:
         """Findings are judged again."""
@@ -99,8 +126,9 @@ class JournalSink:
         with contextlib.suppress(OSError):
             os.close(self._handle)
 
-    def _put(self, line: Record | list[Any]) -> None:
-        data = (dense(line) + "\n").encode()
+    def _write(self, lines: str) -> None:
+        data = memoryview("".join([*self._said, lines]).encode())
+        self._said.clear()
         with self._failing():
             while data:  # a disk that is almost full takes a part
                 data = data[os.write(self._handle, data) :]
@@ -151,6 +179,10 @@ def _open(path: str) -> int:
         os.close(handle)
         raise UsageError(f"{path}: another run of this profile is going on") from error
     return handle
+
+
+def _line(content: Record | list[Any]) -> str:
+    return dense(content) + "\n"
 
 
 def _json(line: bytes) -> Any:

@@ -5,16 +5,16 @@ Until the run ends the lines stand in `.NAME.partial` beside the final path, so 
 
 from __future__ import annotations
 
-import json
-
 from probe.model import Finding, RunInfo, Summary, Verdict
 from probe.report import Out
 from probe.report.records import Record, finding_record, port_record, run_record, summary_record
+from probe.report.shorthand import dense
+from probe.sweep import Sweep
 
 
 def line(record: Record) -> str:
     """One record as one line of ASCII: no byte in it can disturb a terminal, whatever a host sent."""
-    return json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
+    return dense(record) + "\n"
 
 
 class JsonlSink:
@@ -26,6 +26,12 @@ class JsonlSink:
 
     def port(self, verdict: Verdict) -> None:
         self._put(port_record(verdict))
+
+    def ports(self, sweep: Sweep) -> None:
+        from probe.report.jsonl_sweep import lines  # numpy takes 0.1 s to import, and who sweeps has it
+
+        self._out.write(lines(sweep))
+        self._out.flush()
 
     def finding(self, finding: Finding) -> None:
         self._put(finding_record(finding))

@@ -44,6 +44,9 @@ class JunitSink:
     def port(self, verdict: object) -> None:
         """Ports that nobody expects anything of are no test cases."""
 
+    def ports(self, sweep: object) -> None:
+        """Nor are many of them."""
+
     def finding(self, finding: Finding) -> None:
         target = finding.expectation.target
         self._suite(target).add(_case(f"{self._run.profile}.{target}", finding), finding.outcome)

@@ -14,7 +14,7 @@ from xml.sax.saxutils import quoteattr
 from probe.judge.wording import printable
 from probe.model import Address, RunInfo, Service, State, Summary, Verdict
 from probe.profile.ports import format_ports
-from probe.report import Out
+from probe.report import Out, PortByPort
 from probe.services.ports import name_of
 from probe.services.text import escape
 
@@ -53,7 +53,7 @@ class _Host:
                 yield state, reason, ports
 
 
-class NmapXmlSink:
+class NmapXmlSink(PortByPort):
     def __init__(self, out: Out) -> None:
         self._out = out
         self._hosts: dict[Address, _Host] = {}

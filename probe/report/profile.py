@@ -14,7 +14,7 @@ from probe.judge.wording import plural, printable, runs
 from probe.model import Cause, RunInfo, ScanOptions, Summary, Verdict
 from probe.profile import values
 from probe.profile.scalars import SurpriseError, value_of
-from probe.report import Out
+from probe.report import Out, PortByPort
 from probe.report.fold import address_expressions
 
 _WIDTH = 100
@@ -22,7 +22,7 @@ _ORDER = ("open", "closed", "rejected", "dropped", "blocked", "not-open")
 _NAME = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 
 
-class ProfileSink:
+class ProfileSink(PortByPort):
     """`options` are those of the scan, where they are known: what had to be set to learn must be set to check."""
 
     def __init__(self, out: Out, options: ScanOptions | None = None) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from probe.judge.wording import printable
 from probe.model import Finding, Outcome, RunInfo, State, Summary, Verdict
-from probe.report import Out
+from probe.report import Out, PortByPort
 
 _MOST_CERTIFICATES = 1000
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
@@ -22,7 +22,7 @@ Labels = Mapping[str, object]
 Sample = tuple[Labels, float]
 
 
-class PrometheusSink:
+class PrometheusSink(PortByPort):
     def __init__(self, out: Out) -> None:
         self._out = out
         self._ports: Counter[tuple[str, str, str]] = Counter()

@@ -2,7 +2,7 @@
 
 with Reports.open(outputs) as reports:     # refuses bad paths, before anything is sent
     reports.start(run)
-    reports.port(verdict) …
+    reports.port(verdict) …                # or reports.ports(sweep)
     reports.finish(summary)                # left without it: partial files stay if there is something in them
 reports.problems                           # what could not be written (exit code 3)
 """
@@ -20,6 +20,7 @@ from probe.errors import OutputError, UsageError
 from probe.model import Finding, OutputSpec, Results, RunInfo, Summary, Verdict
 from probe.report import FORMATS, Out, Sink
 from probe.report.files import OutFile, StandardOutput, make_folder
+from probe.sweep import Sweep
 
 if TYPE_CHECKING:
     from probe.report.compared import Baseline
@@ -104,6 +105,10 @@ class Reports:
     def port(self, verdict: Verdict) -> None:
         self._told = True
         self._tell(lambda sink: sink.port(verdict))
+
+    def ports(self, sweep: Sweep) -> None:
+        self._told = True
+        self._tell(lambda sink: sink.ports(sweep))
 
     def finding(self, finding: Finding) -> None:
         self._told = True

@@ -41,6 +41,9 @@ class SarifSink:
     def port(self, verdict: object) -> None:
         """Ports that nobody expects anything of are no results."""
 
+    def ports(self, sweep: object) -> None:
+        """Nor are many of them."""
+
     def finding(self, finding: Finding) -> None:
         if finding.outcome in self._folds:
             self._folds[finding.outcome].add(finding)

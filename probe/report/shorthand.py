@@ -1,6 +1,7 @@
 """Records without their place, and back: what a thousand ports have in common is said once.
 
-A *look* is a `port` record without address, port and round-trip time; `live` stands in it, which no other record has. A
+A *look* is a `port` record without address, port and round-trip time; `live` stands in it, which no other record has,
+and where the address was its own responder, the word `itself` for that. A
 *remark* is a `finding` record without address and port, and its message without the words that name them (`told`).
 """
 
@@ -8,15 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 from probe.judge.wording import place
-from probe.model import Finding, PortKey, Verdict
+from probe.model import Evidence, Finding, PortKey, Verdict
 from probe.report.fields import FieldError, Fields, address, text
 from probe.report.parsing import finding_of, verdict_of
 from probe.report.records import Record, finding_record, port_record
+from probe.sweep import own, placed
 
 _PLACE = ("type", "address", "transport", "port", "rtt_ms", "registered")
+_ITSELF = "itself"
 
 
 # The place of a look, which stands for many.
@@ -30,13 +34,18 @@ def dense(record: Record | list[Any]) -> str:
 
 def look_key(verdict: Verdict) -> Hashable:
     """Equal for verdicts with the same look."""
-    seen = (verdict.state, verdict.reason, verdict.cause, verdict.evidence, verdict.attempts)
+    seen = (verdict.state, verdict.reason, verdict.cause, _unplaced(verdict), verdict.attempts)
     return (verdict.target, *seen, verdict.conversation, verdict.live)
 
 
 def look(verdict: Verdict) -> str:
-    record = {name: value for name, value in port_record(verdict).items() if name not in _PLACE}
+    whole = port_record(replace(verdict, evidence=_unplaced(verdict)))
+    record = {name: value for name, value in whole.items() if name not in _PLACE}
     return dense(record if verdict.live else record | {"live": False})
+
+
+def _unplaced(verdict: Verdict) -> Evidence:
+    return replace(verdict.evidence, responder=_ITSELF) if own(verdict) else verdict.evidence
 
 
 def remark_key(finding: Finding) -> Hashable:
@@ -61,10 +70,7 @@ def verdict_from(look: Record, key: PortKey) -> Verdict:
 
 def verdict_at(seen: Verdict, key: PortKey, rtt_ms: float | None) -> Verdict:
     """The verdict of a look that was made already, at a place."""
-    return Verdict(
-        *(seen.target, key, seen.state, seen.reason, seen.cause, seen.evidence, seen.attempts),
-        *(rtt_ms, seen.conversation, seen.live),
-    )
+    return placed(seen, seen.target, key, rtt_ms, itself=seen.evidence.responder == _ITSELF)
 
 
 def finding_from(remark: Record, key: PortKey | None) -> Finding:

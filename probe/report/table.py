@@ -27,6 +27,7 @@ from probe.report.fold import FindingFold, FindingGroup, Host, Hosts, Row, addre
 from probe.report.terminal import size_of
 from probe.services.ports import name_of
 from probe.services.text import escape
+from probe.sweep import Sweep
 
 _PIPE_WIDTH = 100
 STYLES = {State.OPEN: "green", State.CLOSED: "yellow", State.FILTERED: "cyan", State.UNKNOWN: "magenta"}
@@ -72,6 +73,11 @@ class TableSink:
 
     def port(self, verdict: Verdict) -> None:
         self._hosts.add(verdict)
+
+    def ports(self, sweep: Sweep) -> None:
+        from probe.report.fold_sweep import fold  # numpy takes 0.1 s to import, and who sweeps has it
+
+        fold(self._hosts, sweep)
 
     def finding(self, finding: Finding) -> None:
         self._findings[finding.outcome] += 1

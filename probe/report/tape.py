@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 from probe.model import Finding, RunInfo, Summary, Verdict
 from probe.report import Sink
+from probe.sweep import Sweep
 
 
 class Tape:
     """A sink that remembers. `summary` is None until the run has ended."""
 
     def __init__(self) -> None:
-        self.verdicts: list[Verdict] = []
+        self.told: list[Verdict | Sweep] = []
         self.findings: list[Finding] = []
         self.summary: Summary | None = None
 
@@ -20,7 +21,10 @@ class Tape:
         self.run = run
 
     def port(self, verdict: Verdict) -> None:
-        self.verdicts.append(verdict)
+        self.told.append(verdict)
+
+    def ports(self, sweep: Sweep) -> None:
+        self.told.append(sweep)
 
     def finding(self, finding: Finding) -> None:
         self.findings.append(finding)
@@ -34,8 +38,11 @@ class Tape:
     def play(self, sink: Sink, findings: Iterable[Finding], summary: Summary) -> None:
         """Tell `sink` of the run, with these findings and this end instead of its own."""
         sink.start(self.run)
-        for verdict in self.verdicts:
-            sink.port(verdict)
+        for told in self.told:
+            if isinstance(told, Sweep):
+                sink.ports(told)
+            else:
+                sink.port(told)
         for finding in findings:
             sink.finding(finding)
         sink.finish(summary)

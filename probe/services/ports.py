@@ -45,7 +45,7 @@ def numbers(name: str, transport: str = "tcp") -> tuple[int, ...]:
 
 def name_of(port: int, transport: str = "tcp") -> str | None:
     """The name of a number: ours where the overlay has one, else the one registered first."""
-    return _names(transport).get(port)
+    return names(transport).get(port)
 
 
 def suggest(name: str) -> str | None:
@@ -87,13 +87,13 @@ def _rank(entry: Entry, text: str) -> int:
 
 
 @cache
-def _names(transport: str) -> dict[int, str]:
-    """The name of each number."""
-    names: dict[int, str] = {}
+def names(transport: str = "tcp") -> dict[int, str]:
+    """`name_of` for every number that has one."""
+    found: dict[int, str] = {}
     for first, last, alias, name in _of(transport):
         for port in () if alias else range(int(first), int(last or first) + 1):
-            names.setdefault(port, name)
-    return names
+            found.setdefault(port, name)
+    return found
 
 
 @cache

@@ -50,9 +50,7 @@ def own_reset(question: Rows, tos: int, off: int = 0) -> Rows:
 
 
 def cause_after(play: Play, control: EchoControl) -> Cause | None:
-    assessment = Assessment(
-        play.scan, Circumstances(), str, lambda _: None, lambda row: control.ttls.get(row, frozenset())
-    )
+    assessment = Assessment(play.scan, Circumstances(), str, lambda _: None, control.ttls)
     return list(assessment.verdicts())[1].cause
 
 

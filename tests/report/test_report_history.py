@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from probe.errors import OutputError, UsageError
 from probe.judge.diff import Diff, compare
 from probe.model import Finding, Keep, PortKey, RunInfo, Summary, Verdict
-from probe.report import database, history
+from probe.report import PortByPort, database, history
 from probe.report.archive import Archive, Entry
 from probe.report.database import Database, LockedError
 from probe.report.history import HistorySink
@@ -27,7 +27,7 @@ from tests.judge.test_judge_diff import RUNS
 from tests.report.report_world import RUN, findings, summary, verdicts
 
 
-class Told:
+class Told(PortByPort):
     """A sink that remembers what it was told."""
 
     def __init__(self) -> None:

@@ -1,0 +1,126 @@
+"""The text of a sweep, line by line, from pieces that are made once for all lines that share them.
+
+A line is: where (one for each place), the port, what was seen up to the responder, the responder, the rest of it, the
+round-trip time in milliseconds, the name that is registered for the port, and the end. A format cuts its own line of a
+sample at these seams, so that both ways of writing say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from probe.model import Verdict
+from probe.services.ports import names
+from probe.sweep import Sweep
+
+Texts = np.ndarray[Any, np.dtype[np.object_]]
+_MANY = 1 << 12
+_WHOLES = 1 << 10  # round-trip times of less than so many milliseconds are put together from two tables
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """What lines of one look have in common. Where an address is its own responder, it goes behind `opening`."""
+
+    opening: str
+    closing: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stencil:
+    """How a format writes: `head` of a place, `cuts` of a look (told whether its address is its own responder), what
+    stands before a round-trip time where there is one, and the name that is registered for a port, None without one."""
+
+    head: Callable[[str, str, str], str]  # target, address, transport
+    cuts: Callable[[Verdict, bool], Cuts]
+    rtt: str
+    registered: Callable[[str | None], str]
+
+    def text(self, sweep: Sweep) -> str:
+        """All lines of the sweep."""
+        cuts = list(map(self.cuts, sweep.looks, sweep.own))
+        transport = sweep.looks[0].key.transport
+        addresses = texts(str(address) for _, address in sweep.places)
+        targets = [target for target, _ in sweep.places]
+        heads = texts(self.head(target, address, transport) for target, address in zip(targets, addresses, strict=True))
+        columns = (
+            heads[sweep.rows],
+            decimals(sweep.ports),
+            texts(cut.opening for cut in cuts)[sweep.which],
+            np.where(np.array(sweep.own)[sweep.which], addresses[sweep.rows], ""),
+            texts(cut.closing for cut in cuts)[sweep.which],
+            *times(sweep.rtt_ms, self.rtt),
+            _registered(self)[sweep.ports],
+            texts(cut.end for cut in cuts)[sweep.which],
+        )
+        return joined(columns)
+
+
+def joined(columns: Sequence[Texts]) -> str:
+    """Row by row."""
+    return "".join(np.stack(columns, axis=1).ravel().tolist())
+
+
+def texts(them: Iterable[str]) -> Texts:
+    """A column of them."""
+    listed = list(them)
+    made: Texts = np.empty(len(listed), np.object_)
+    made[:] = listed
+    return made
+
+
+def decimals(ports: npt.NDArray[np.uint16]) -> Texts:
+    """Numbers as text."""
+    # All of them take 6 ms to make: as much as one sweep of all ports.
+    return texts(map(str, ports.tolist())) if ports.size < _MANY else _alldecimals()[ports]
+
+
+@cache
+def _alldecimals() -> Texts:
+    return texts(map(str, range(65536)))
+
+
+@cache
+def _registered(stencil: Stencil) -> Texts:
+    """By port."""
+    made = texts([stencil.registered(None)] * 65536)
+    for port, name in names().items():
+        made[port] = stencil.registered(name)
+    return made
+
+
+def thousandths(rtt_ms: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """`round(rtt_ms, 3)` as whole microseconds, and where this is sure to be so. Where it is not, they are 0."""
+    scaled = np.where(rtt_ms < _WHOLES - 1, rtt_ms, -1.0) * 1000  # NaN is not less
+    # round() decides by all digits of the number (float_round in CPython's Objects/floatobject.c); `scaled` is rounded
+    # itself, so it knows only what is clearly no half.
+    sure = (scaled >= 0) & (np.abs(scaled - np.floor(scaled) - 0.5) > 1e-6)
+    return np.where(sure, np.rint(scaled), 0).astype(np.int64), sure
+
+
+def times(rtt_ms: npt.NDArray[np.float64], prefix: str, none: str = "") -> tuple[Texts, Texts]:
+    """`round(rtt_ms, 3)` as two columns: `prefix` and what stands before the decimal point, and all from it on. Where
+    there is no time, `none` and nothing."""
+    micros, sure = thousandths(rtt_ms)
+    wholes, parts = _wholes(prefix)[micros // 1000], _parts()[micros % 1000]
+    for place in np.flatnonzero(~sure).tolist():
+        time = float(rtt_ms[place])
+        wholes[place], parts[place] = (none, "") if time != time else (prefix, repr(round(time, 3)))
+    return wholes, parts
+
+
+@cache
+def _wholes(prefix: str) -> Texts:
+    return texts(f"{prefix}{number}" for number in range(_WHOLES))
+
+
+@cache
+def _parts() -> Texts:
+    return texts(repr(number / 1000)[1:] for number in range(1000))
