@@ -53,10 +53,13 @@ class Host:
         """Whether verdicts that look like this one are folded; one that is not must be added by itself."""
         return verdict.state is not State.OPEN or (self.tarpit and not _identified(verdict))
 
-    def alike(self, seen: Signature, sample: Callable[[], Verdict]) -> Spans:
-        """The ports that look like this; `sample` makes the verdict of one of them."""
-        if seen not in self._alike:
-            self._alike[seen] = (sample, Spans())
+    def alike(self, seen: Signature) -> Spans | None:
+        """The ports that look like this; there is at least one, or None."""
+        return self._alike[seen][1] if seen in self._alike else None
+
+    def begin(self, seen: Signature, sample: Callable[[], Verdict]) -> Spans:
+        """The first of them is to be added now; `sample` makes its verdict."""
+        self._alike[seen] = (sample, Spans())
         return self._alike[seen][1]
 
     def rows(self) -> list[Row]:
@@ -81,7 +84,8 @@ class Host:
             self._alone, self._mute = list(filter(_identified, self._alone)), 0
 
     def _fold(self, verdict: Verdict) -> None:
-        self.alike(signature(verdict), lambda: verdict).add(verdict.key.port)
+        seen = signature(verdict)
+        (self.alike(seen) or self.begin(seen, lambda: verdict)).add(verdict.key.port)
 
 
 class Hosts(dict[Address, Host]):
