@@ -91,7 +91,7 @@ def each(folder: Path, scan: Scan, formats: Sequence[str]) -> None:
     database = Database.open(str(folder / "history"), create=True)
     measured("history", slots, partial(tell, HistorySink(database), sweeps))
     slow = Reports.open([OutputSpec("jsonl", str(folder / "slow"))])
-    measured("judge and jsonl, one by one", len(sweeps[0]), partial(one_by_one, slow, sweeps[:1]))
+    measured("jsonl, one by one", len(sweeps[0]), partial(one_by_one, slow, sweeps[:1]))
 
 
 def measured(what: str, verdicts: int, action: Callable[[], Value]) -> Value:

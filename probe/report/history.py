@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from array import array
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from itertools import repeat
-from math import isnan, nan
-from typing import TYPE_CHECKING, Any
 
 from probe.errors import OutputError
 from probe.model import Address, Finding, Keep, PortKey, RunInfo, Summary, Verdict
@@ -21,11 +17,8 @@ from probe.report.database import Database, LockedError
 from probe.report.records import run_record, summary_record
 from probe.report.retention import forget, prune
 from probe.report.shorthand import dense, look, look_key, remark, remark_key
+from probe.report.waiting import Waiting
 from probe.sweep import Sweep
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 _BATCH = 8192  # rows; some 20 ms of writing
 _MOST_REMEMBERED = 50_000  # looks that are known again: a host may say something new on every port
@@ -66,34 +59,6 @@ class _Catalogue:
         return int(number)
 
 
-class _Verdicts:
-    """Verdicts that wait to be written, in columns: 18 bytes each. Hosts and looks are places in a catalogue."""
-
-    def __init__(self) -> None:
-        self._hosts, self._said, self._ports, self._rtts = array("I"), array("I"), array("H"), array("d")
-
-    def __len__(self) -> int:
-        return len(self._ports)
-
-    def add(self, host: int, said: int, port: int, rtt_ms: float | None) -> None:
-        self._hosts.append(host)
-        self._said.append(said)
-        self._ports.append(port)
-        self._rtts.append(nan if rtt_ms is None else rtt_ms)
-
-    def add_all(self, *columns: npt.NDArray[np.generic]) -> None:
-        """Hosts and looks of 32 bits, ports of 16, round-trip times of 64, NaN where there is none."""
-        mine: tuple[array[Any], ...] = (self._hosts, self._said, self._ports, self._rtts)
-        for own, new in zip(mine, columns, strict=True):
-            own.frombytes(new.tobytes())
-
-    def rows(self, run: int | None, hosts: list[int], said: list[int]) -> Iterator[tuple[object, ...]]:
-        """As the database has them, given the numbers of hosts and looks."""
-        rtts = (None if isnan(rtt) else rtt for rtt in self._rtts)
-        numbers = (map(hosts.__getitem__, self._hosts), self._ports, map(said.__getitem__, self._said), rtts)
-        return zip(repeat(run), *numbers)
-
-
 class HistorySink:
     """One run. Every method may raise OutputError; `keep` says how many runs of this profile stay."""
 
@@ -103,7 +68,7 @@ class HistorySink:
         self._hosts = _Catalogue("host (address, transport) VALUES (?, ?)", "host WHERE address = ? AND transport = ?")
         self._said = _Catalogue("said (record) VALUES (?)", "said WHERE record = ?")
         # Rows as they will be written, but with places instead of numbers.
-        self._verdicts = _Verdicts()
+        self._verdicts = Waiting()
         self._findings: list[tuple[int | None, int | None, int, int]] = []  # host, port, said, order
         self._flush_at = _BATCH
         self._count = 0
@@ -176,10 +141,7 @@ class HistorySink:
         run = self._id
         with self._database.transaction(patience_s) as sql:
             hosts, said = self._hosts.numbers(sql), self._said.numbers(sql)
-            sql.executemany(
-                "INSERT INTO verdict (run, host, port, said, rtt_ms) VALUES (?, ?, ?, ?, ?)",
-                self._verdicts.rows(run, hosts, said),
-            )
+            self._verdicts.insert(sql, run, hosts, said)
             sql.executemany(
                 "INSERT INTO finding (run, host, port, said, number) VALUES (?, ?, ?, ?, ?)",
                 [
@@ -190,4 +152,4 @@ class HistorySink:
         self._hosts.written(hosts)
         self._said.written(said)
         self._last = None  # places may have begun anew
-        self._verdicts, self._findings, self._flush_at = _Verdicts(), [], _BATCH
+        self._verdicts, self._findings, self._flush_at = Waiting(), [], _BATCH
