@@ -24,8 +24,8 @@ from typing import TypeVar
 import numpy as np
 
 from probe.core.assess import Assessment, Circumstances
+from probe.core.block import Block, split
 from probe.core.ledger import ECHOED, LOOKED, RESET_SEEN, SYN_ACK_SEEN, Local
-from probe.core.plan import Block, split
 from probe.core.scan import Scan
 from probe.model import OutputSpec, RunInfo, State, Summary
 from probe.net.craft import syn_templates
