@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 import probe
 from probe.core.counters import Counters
 from probe.core.pace import Pace
@@ -23,7 +21,6 @@ from probe.core.plan import Plan, Scope
 from probe.errors import WireError
 from probe.judge import Baselines, Judge, Tally, answers_as, exit_code
 from probe.judge.exits import OK
-from probe.judge.stretches import stretches
 from probe.model import Address, Finding, Outcome, PortKey, Profile, RunInfo, State, Summary, Target, Verdict
 from probe.net.handshakes import Handshakes
 from probe.net.orders import Orders
@@ -133,6 +130,8 @@ class _Ledger:
     def take(self, verdicts: Iterable[Verdict]) -> None:
         """Many at once where nobody looks at them one by one."""
         if isinstance(verdicts, Sweep) and self.wanted is None:
+            from probe.judge.stretches import stretches  # it needs numpy, and a connect scan does not
+
             for part, in_turn in stretches(verdicts, self._wants):
                 self._each(part) if in_turn else self._all(part)
         else:
@@ -142,8 +141,8 @@ class _Ledger:
         return range(65536) if address in self._begun else self.judge.wants(address)
 
     def _all(self, sweep: Sweep) -> None:
-        for look, number in zip(sweep.looks, np.bincount(sweep.which, minlength=len(sweep.looks)), strict=True):
-            self.counts[look.state] += int(number)
+        for look, number in zip(sweep.looks, sweep.numbers(), strict=True):
+            self.counts[look.state] += number
         self.reports.ports(sweep)
 
     def _each(self, verdicts: Iterable[Verdict]) -> None:

@@ -58,6 +58,13 @@ class Sweep:
         key, rtt_ms = PortKey(address, look.key.transport, int(self.ports[index])), float(self.rtt_ms[index])
         return partial(placed, look, target, key, None if rtt_ms != rtt_ms else rtt_ms, itself=self.own[which])
 
+    def numbers(self) -> list[int]:
+        """How many of them have each look."""
+        import numpy as np
+
+        numbers: list[int] = np.bincount(self.which, minlength=len(self.looks)).tolist()
+        return numbers
+
     def only(self, rows: slice | npt.NDArray[np.bool_]) -> Sweep:
         """Some of them, in the same order; a slice copies nothing."""
         columns = (self.rows[rows], self.ports[rows], self.which[rows], self.rtt_ms[rows])

@@ -36,13 +36,13 @@ class Finder:
     def close(self) -> None:
         """Nothing is open."""
 
-    async def verdicts(self, orders: Orders) -> AsyncIterator[Verdict]:
+    async def verdicts(self, orders: Orders) -> AsyncIterator[list[Verdict]]:
         orders.shake([WEB])
         orders.on_progress(1, 2, 1)
         self.seen = list(self.screen.rows)
         if self.weak:
             raise RuntimeError
-        yield world.listening("web", str(WEB.address), WEB.port, HTTP)
+        yield [world.listening("web", str(WEB.address), WEB.port, HTTP)]
 
 
 def scan(scanner: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
