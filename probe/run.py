@@ -24,6 +24,7 @@ from probe.judge.exits import OK
 from probe.model import Address, Finding, Outcome, PortKey, Profile, RunInfo, State, Summary, Target, Verdict
 from probe.net.handshakes import Handshakes
 from probe.net.orders import Orders
+from probe.net.rights import demand_raw
 from probe.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -97,9 +98,10 @@ def open_scanner(wire: str, rate: float) -> tuple[Scanner, tuple[str, ...]]:
 
     if wire == "connect":
         return ConnectScan(), ()
-    from probe.net.syn import SynScan
-
     try:
+        demand_raw()
+        from probe.net.syn import SynScan
+
         scanner = SynScan(rate, wire)
         return scanner, scanner.warnings
     except WireError as error:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from probe.core.replies import Batch
 from probe.errors import WireError
 from probe.net.bpf import answers_to, attach
+from probe.net.rights import NO_RAW
 from probe.net.wire import Sent
 
 ETH_P_ALL = 3
@@ -38,9 +39,7 @@ def open_wire(port: int) -> RawWire:
     try:
         return RawWire(port)
     except PermissionError as error:
-        raise WireError(
-            "raw sockets are not allowed here: run as root, or give the interpreter the capability CAP_NET_RAW"
-        ) from error
+        raise WireError(NO_RAW) from error
     except OSError as error:
         raise WireError(f"no raw socket: {error.strerror}") from error
 
