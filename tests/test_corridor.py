@@ -24,7 +24,7 @@ from probe.report.journal import JournalSink, read_journal
 from probe.report.progress import Progress
 from probe.report.reports import Reports
 from probe.run import Job
-from tests.core.made_scans import HOSTS, Made, made
+from tests.core.made_scans import HOSTS, SCANS, Made, made
 from tests.report import report_world as world
 
 EACH = [ip_address(host) for host in HOSTS]
@@ -33,7 +33,6 @@ TARGETS = tuple(
     for n in range(3)
 )
 JOB = Job(Profile("p", "p.yaml", ScanOptions(tcp=tuple(range(20, 90)), seed=7)), Resolution(TARGETS, ()))
-worlds = st.builds(made, st.integers(0, 2**32), st.integers(1, len(HOSTS)), st.integers(1, 70), mixed=st.booleans())
 
 
 class Wire:
@@ -74,7 +73,7 @@ def expectations(draw: st.DrawFn) -> tuple[Expectation, ...]:
     return tuple(one(number) for number in range(1, draw(st.integers(0, 4)) + 1))
 
 
-@given(worlds, expectations(), st.sampled_from([1, 32]))
+@given(SCANS, expectations(), st.sampled_from([1, 32]))
 @settings(max_examples=60)
 def test_with_any_expectations(of: Made, expected: tuple[Expectation, ...], short: int) -> None:
     job = replace(JOB, profile=replace(JOB.profile, expectations=expected))
@@ -84,7 +83,7 @@ def test_with_any_expectations(of: Made, expected: tuple[Expectation, ...], shor
         assert told == lines(of, job, Path(folder), at_once=False)
 
 
-@given(worlds, st.sampled_from(["http", "ssh"]))
+@given(SCANS, st.sampled_from(["http", "ssh"]))
 @settings(max_examples=20)
 def test_when_a_service_is_looked_for(of: Made, service: str) -> None:
     wanted = tuple(Expectation(n + 1, 1, 1, f"net {n}", service=service) for n in range(3))
@@ -94,7 +93,7 @@ def test_when_a_service_is_looked_for(of: Made, service: str) -> None:
         assert told == lines(of, job, Path(folder), at_once=False)
 
 
-@given(worlds, st.floats(0, 0.1), st.integers(0, 99))
+@given(SCANS, st.floats(0, 0.1), st.integers(0, 99))
 @settings(max_examples=20)
 def test_when_some_of_it_was_decided_before(of: Made, share: float, seed: int) -> None:
     decided = [one for sweep in of.assessment().sweeps() for one in sweep]

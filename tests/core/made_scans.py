@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from hypothesis import strategies as st
 
 from probe.core.assess import Assessment, Circumstances
 from probe.core.ledger import ANSWERED, ICMP_HARD, ICMP_SOFT, NOT_SENT, IcmpKind
@@ -47,16 +49,17 @@ class Made:
         )
 
 
-def made(seed: int, hosts: int, ports: int, *, mixed: bool = True) -> Made:
-    """`mixed` columns hold what no network shows together; else most ports are closed alike, as they are out there."""
+def made(seed: int, hosts: int, ports: int, *, mixed: float = 1.0) -> Made:
+    """`mixed` is the chance of a slot to differ from all others in a column. With 1 there is everything that no network
+    shows together, with a little most slots are alike but for one thing."""
     chance = np.random.default_rng(seed)
     block = block_of(HOSTS[:hosts], range(20, 20 + ports))
     scan = careful_scan_of(block, 1000.0)
-    rows = np.repeat(np.arange(hosts), ports)
 
     def some(*values: float) -> npt.NDArray[np.float64]:
-        """A value for each slot; where not mixed, one for each host."""
-        return chance.choice(values, block.slots) if mixed else chance.choice(values, hosts)[rows]
+        """A value for each slot."""
+        differs = chance.random(block.slots) < mixed
+        return np.where(differs, chance.choice(values, block.slots), chance.choice(values))
 
     scan.seen[:] = some(0, 1, 2, 3, ICMP_HARD, ICMP_SOFT, NOT_SENT, 2 | ICMP_SOFT, NOT_SENT | ICMP_HARD)
     answered = scan.seen & ANSWERED != 0
@@ -69,7 +72,9 @@ def made(seed: int, hosts: int, ports: int, *, mixed: bool = True) -> Made:
     scan.look[answered] = some(0, 1, 3, 5, 9, 7)[answered]
     scan.rtt[:] = np.where(chance.random(block.slots) < 0.3, np.nan, chance.random(block.slots) * some(1e-4, 0.1, 3))
     scan.errno[scan.seen & NOT_SENT != 0] = 101
-    _quotes(scan, chance)
+    _quotes(scan, chance, some)
+    waiting = some(0, 1) != 0
+    scan.waiting = lambda: waiting  # type: ignore[method-assign]
     scan.hosts.gives[:] = chance.integers(0, 4, hosts)
     scan.hosts.last_good[:] = chance.choice([-np.inf, 1e9], (hosts, 2))
 
@@ -85,13 +90,19 @@ def made(seed: int, hosts: int, ports: int, *, mixed: bool = True) -> Made:
     return Made(scan, circumstances, talks, echoes, marked(), marked())
 
 
-def _quotes(scan: Scan, chance: np.random.Generator) -> None:
+def _quotes(scan: Scan, chance: np.random.Generator, some: Callable[..., npt.NDArray[np.float64]]) -> None:
     """ICMP errors of strangers, of hosts about themselves and about each other, and of nobody known."""
     block = scan.block
     own = [(int(high), int(low)) for high, low in zip(block.high, block.low, strict=True)]
     senders = [*own, (0, 0xFFFF_C612_FF01), None]
     scan.icmp_kinds = [IcmpKind(sender, *kind, 60) for sender in senders for kind in KINDS]
     quoted = np.flatnonzero((scan.seen & (ICMP_HARD | ICMP_SOFT)) != 0)
-    scan.icmp[quoted] = chance.integers(0, len(scan.icmp_kinds), quoted.size)
+    scan.icmp[quoted] = some(*range(len(scan.icmp_kinds)))[quoted]
     picked = quoted[chance.random(quoted.size) < 0.2]
     scan.turned = {(int(slot) // len(block.ports), int(scan.icmp[slot])) for slot in picked}
+
+
+# What tests draw from: scans of every size and mixture.
+SCANS = st.builds(
+    made, st.integers(0, 2**32), st.integers(1, len(HOSTS)), st.integers(1, 70), mixed=st.sampled_from([0.02, 0.1, 1.0])
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,9 @@ from probe.core.ledger import ANSWERED, ECHOED, OTHER, PLAIN, RESET_SEEN, SYN_AC
 from probe.core.resets import Voice
 from probe.model import Verdict
 from probe.report.shorthand import SOMEWHERE
-from tests.core.made_scans import HOSTS, Made, made
-from tests.core.playbook import Play, reset
-
-worlds = st.builds(made, st.integers(0, 2**32), st.integers(1, len(HOSTS)), st.integers(1, 70), mixed=st.booleans())
+from tests.core.fake_packets import icmp, read
+from tests.core.made_scans import SCANS, Made, made
+from tests.core.playbook import Play, judge, reset
 
 
 def one_by_one(of: Made) -> list[Verdict]:
@@ -46,12 +46,12 @@ def host_of(of: Made, row: int) -> Host:
     return Host(bool(syn_acks or echoes or spoke), Voice(syn_acks, echoes), note if everywhere else None)
 
 
-@given(worlds)
+@given(SCANS)
 def test_the_same_as_one_by_one(of: Made) -> None:
     assert list(of.assessment().verdicts()) == one_by_one(of)
 
 
-@given(worlds, st.integers(1, 200))
+@given(SCANS, st.integers(1, 200))
 def test_the_same_in_pieces_of_any_size(of: Made, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assess, "SWEEP", size)
@@ -60,7 +60,7 @@ def test_the_same_in_pieces_of_any_size(of: Made, size: int) -> None:
     assert all(0 < len(sweep) <= size for sweep in sweeps)
 
 
-@given(worlds, st.integers(1, 300))
+@given(SCANS, st.integers(1, 300))
 def test_hosts_have_the_character_that_they_have_alone(of: Made, at_once: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(character, "_AT_ONCE", at_once)
@@ -78,7 +78,7 @@ def test_everywhere_is_said_of_a_host_and_not_of_its_neighbour() -> None:
     assert "48 of 50" in str(kinds[of_row[0]].everywhere)
 
 
-@given(worlds)
+@given(SCANS)
 def test_a_look_is_what_its_verdicts_share(of: Made) -> None:
     for sweep in of.assessment().sweeps():
         first: dict[int, int] = {}
@@ -97,7 +97,7 @@ def neutral(verdict: Verdict, *, itself: bool) -> Verdict:
     return replace(verdict, target="", key=SOMEWHERE, rtt_ms=None, **changes)
 
 
-@given(worlds, st.data())
+@given(SCANS, st.data())
 def test_a_part_is_a_part(of: Made, data: st.DataObject) -> None:
     for sweep in of.assessment().sweeps():
         start = data.draw(st.integers(0, len(sweep)))
@@ -118,3 +118,14 @@ def test_what_is_alike_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Assessment, "verdict", counted)
     (sweep,) = Assessment(play.scan, assess.Circumstances(), str, lambda _: None).sweeps()
     assert (judged, len(sweep), len(sweep.looks)) == ([0], 4000, 1)
+
+
+def test_a_router_that_is_scanned_too_speaks_for_itself_and_for_others() -> None:
+    router, host = "198.18.0.1", "198.18.0.2"
+    play = Play(router, host, ports=(20, 21))
+    frames = play.send(1.0)
+    frames = frames[np.lexsort((read(frames, 22, 2), read(frames, 16, 4)))]
+    by_router = [icmp(frames[n : n + 1], 3, 13, sender=ip_address(router).packed) for n in range(3)]
+    play.hear(1.1, *by_router, icmp(frames[3:], 3, 13, sender=ip_address(host).packed))
+    found = [verdict.evidence.responder for verdict in judge(play.scan)]
+    assert found == [router, router, router, host]

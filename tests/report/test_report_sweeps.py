@@ -30,11 +30,10 @@ from probe.report.stencil import thousandths, times
 from probe.report.table import TableSink
 from probe.report.tape import Tape
 from probe.sweep import Sweep
-from tests.core.made_scans import HOSTS, Made, made
+from tests.core.made_scans import SCANS, Made
 from tests.report import report_world as world
 from tests.report.test_report_records import Memory
 
-worlds = st.builds(made, st.integers(0, 2**32), st.integers(1, len(HOSTS)), st.integers(1, 70), mixed=st.booleans())
 sizes = st.sampled_from([1, 7, 1 << 14])
 
 
@@ -53,7 +52,7 @@ def tell(sink: Sink, told: Iterable[Sweep], *, at_once: bool) -> None:
                 sink.port(verdict)
 
 
-@given(worlds, sizes)
+@given(SCANS, sizes)
 def test_jsonl(of: Made, size: int) -> None:
     fast, slow = Memory(), Memory()
     tell(JsonlSink(fast), sweeps(of, size), at_once=True)
@@ -62,7 +61,7 @@ def test_jsonl(of: Made, size: int) -> None:
     assert fast.flushed == fast.text
 
 
-@given(worlds, sizes)
+@given(SCANS, sizes)
 def test_csv(of: Made, size: int) -> None:
     fast, slow = Memory(), Memory()
     tell(CsvSink(fast), sweeps(of, size), at_once=True)
@@ -70,7 +69,7 @@ def test_csv(of: Made, size: int) -> None:
     assert fast.text.split("\r\n") == slow.text.split("\r\n")
 
 
-@given(st.sampled_from(sorted({*FORMATS} - {"jsonl", "csv"})), worlds, sizes)
+@given(st.sampled_from(sorted({*FORMATS} - {"jsonl", "csv"})), SCANS, sizes)
 def test_all_others(kind: str, of: Made, size: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         texts = []
@@ -85,7 +84,7 @@ def test_all_others(kind: str, of: Made, size: int) -> None:
     assert texts[0] == texts[1]
 
 
-@given(worlds, sizes)
+@given(SCANS, sizes)
 @settings(max_examples=30)
 def test_the_history(of: Made, size: int) -> None:
     back = []
@@ -102,7 +101,7 @@ def test_the_history(of: Made, size: int) -> None:
     assert len(back[0]) == sum(map(len, sweeps(of, size)))
 
 
-@given(worlds, sizes, st.integers(1, 80))
+@given(SCANS, sizes, st.integers(1, 80))
 @settings(max_examples=30)
 def test_the_journal(of: Made, size: int, begun: int) -> None:
     """From the beginning, and where it goes on with a run that was killed."""
@@ -121,7 +120,7 @@ def test_the_journal(of: Made, size: int, begun: int) -> None:
     assert back[0].keys() == {one.key for one in decided}
 
 
-@given(worlds, sizes)
+@given(SCANS, sizes)
 @settings(max_examples=20)
 def test_what_was_told_to_a_tape_is_played(of: Made, size: int) -> None:
     tape, played = Tape(), Memory()
