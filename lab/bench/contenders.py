@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ def probe(*options: str) -> Callable[[Job, Path, str], list[str] | None]:
     def command(job: Job, output: Path, _gateway: str) -> list[str]:
         last = ["--attempts", "1", "--timeout", "100ms"] if job.name == "sink" else []
         target = [sys.executable, "-m", "probe", "scan", job.hosts, "-p", job.ports, "--no-handshake", "--no-progress"]
-        return [*target, "--rate", str(RATE), "-o", f"jsonl:{output}", *last, *options]
+        command = [*target, "--rate", str(RATE), "-o", "jsonl:-", *last, *options]
+        return ["sh", "-c", f"exec {shlex.join(command)} > {shlex.quote(str(output))}"]
 
     return command
 
@@ -98,7 +100,7 @@ CONTENDERS = [
     Contender("probe", "", probe(), _read_probe),
     Contender("probe raw", "", probe("--wire", "raw"), _read_probe),
     Contender("probe packet", "", probe("--wire", "packet"), _read_probe),
-    Contender("probe xdp", "", probe("--wire", "xdp"), _read_probe),
+    Contender("probe, as patient as nmap", "", probe("--attempts", "2", "--timeout", "100ms"), _read_probe),
     Contender("masscan", "masscan", _masscan(RATE), _read_masscan),
     Contender("masscan 100k", "masscan", _masscan(100_000), _read_masscan),
     Contender("zmap", "zmap", _zmap, _read_zmap),
