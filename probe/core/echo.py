@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from probe.core.columns import I64
 from probe.core.frames import Stamp
-from probe.core.ledger import ANSWERED, ECHOED, LOOKED, MARK, PLAIN, RESET_SEEN, SYN_ACK_SEEN, Counters, Ledger, tsval
+from probe.core.ledger import ANSWERED, ECHOED, MARK, PLAIN, RESET_SEEN, SYN_ACK_SEEN, Counters, Ledger, tsval
 from probe.core.replies import ACK, RST, Batch, parse
 
 ATTEMPTS = 2
@@ -106,7 +106,7 @@ def _open_ports_in_doubt(ledger: Ledger) -> I64:
     """One open slot of each host on which a reset came back without our mark and none with it, ascending."""
     rows = ledger.block.address_rows(np.arange(ledger.block.slots))
     count = len(ledger.block.high)
-    closed = (ledger.seen & ANSWERED == RESET_SEEN) & (ledger.look & LOOKED != 0)
+    closed = (ledger.seen & ANSWERED == RESET_SEEN) & (ledger.look != 0)
 
     def hosts(slots: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         found: npt.NDArray[np.bool_] = np.bincount(rows[slots], minlength=count) > 0

@@ -35,7 +35,7 @@ _SLOT = LOOK - 1
 # DSCP 3 with ECN 0: the first of pool 2, "experimental or local use" (RFC 2474 section 6), so no router has a queue
 # for it. Hosts send it back in their resets.
 MARK = 3 << 2
-LOOKED, ECHOED, PLAIN, OTHER = 1, 2, 4, 8  # what the second look brought: sent, and the DSCP of the resets
+LOOKED, ECHOED, PLAIN, OTHER = 1, 2, 4, 8  # the second look was sent; the DSCP of resets that answer a marked SYN
 
 
 def slots_of(tickets: I64) -> I64:
@@ -115,6 +115,7 @@ class Ledger:
         self._apart = np.uint32(key_from_seed(self.seed, "look")[0] % 0xFFFFFFFF + 1)
         self._place = np.zeros(slots, np.int32)
         self._fragments = Fragments(self._asked)
+        self.mark_first = False  # the first attempt at each port is marked, which saves nearly all second looks
 
     def settled_now(self, slots: I64, now: float) -> None:
         """Called with distinct slots that nothing more needs to be asked of; for who keeps a queue."""
@@ -162,6 +163,7 @@ class Ledger:
     def _stamp(self, tickets: I64, now: float) -> f.Stamp:
         slots, looks = slots_of(tickets), tickets & LOOK != 0
         rows = self.block.address_rows(slots)
+        marked = looks | (self.tries[slots] == 0) if self.mark_first else looks
         seq = np.where(looks, self.look_cookies(slots), self.cookies(slots))
         return f.Stamp(
             source=(self.local.high[rows], self.local.low[rows]),
@@ -170,7 +172,7 @@ class Ledger:
             dport=self.block.port_numbers(slots),
             seq=seq,
             tsval=tsval(now),
-            tos=np.where(looks, np.uint8(MARK), np.uint8(0)) if looks.any() else None,
+            tos=np.where(marked, np.uint8(MARK), np.uint8(0)) if marked.any() else None,
         )
 
     # --- receiving -----------------------------------------------------------------------------------------------
@@ -217,6 +219,9 @@ class Ledger:
         first = np.flatnonzero(before & ANSWERED == 0)
         first = first[self._first_of_each(slots[first])]
         self._enter_first(slots[first], replies, rows[first], now)
+        if self.mark_first:
+            told = first[reset[first] & (self.tries[slots[first]] == 1)]  # with more attempts, any may be the one
+            self._enter_looks(slots[told], replies.tos[rows[told]])
         opened = self._distinct(slots[~reset & (before & SYN_ACK_SEEN == 0)])
         closed = self._distinct(slots[reset & (before & RESET_SEEN == 0)])
         self.mark(opened, SYN_ACK_SEEN, now)

@@ -1,8 +1,10 @@
 """The second look at closed ports: who sent the reset?
 
 A Linux host's own reset carries the DSCP of the SYN that it answers (net/ipv4/tcp_ipv4.c, tcp_v4_send_reset); one made
-by nftables' `reject with tcp reset`, wherever on the way, carries none (net/ipv4/netfilter/nf_reject_ipv4.c). So a port
-that was closed is asked once more, marked. Looks go out when nothing else is waiting: they decide no state.
+by nftables' `reject with tcp reset`, wherever on the way, carries none (net/ipv4/netfilter/nf_reject_ipv4.c). So the
+first attempt at every port is marked, and a port that was closed by a reset to a later one is asked once more, marked.
+Later attempts are plain, so that whoever drops marked packets is found to answer others. Looks go out when nothing else
+is waiting: they decide no state.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ class Looks:
         self._flying: deque[tuple[float, I64]] = deque()
 
     def want(self, closed: I64) -> None:
-        """These distinct slots were just closed by a reset."""
+        """These distinct slots were just closed by a reset; those that tell already are not asked."""
+        closed = closed[self._ledger.look[closed] & _OVER == 0]
         if closed.size:
             self._queue.append(closed)
 

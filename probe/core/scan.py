@@ -73,6 +73,7 @@ class Scan(Ledger):
         self.controls = Controls(self.hosts, len(self.block.ports), self.seed, self.counters.trials)
         self.lanes = Lanes(self.hosts, max(4 * self.timeout, PATIENCE))
         self.looks = Looks(self)
+        self.mark_first = self.second_look and self.attempts > 1  # a plain attempt must remain
         self.turned: set[tuple[int, int]] = set()  # (address row, ICMP kind): said of canaries too
         self._order = Order(self.block, self.seed, self.first if self.confidence is not None else None)
         self._unsettled = slots

@@ -9,7 +9,7 @@ import pytest
 from probe.core.ledger import LOOKED, MARK
 from probe.model import Cause, Reason, State
 from tests.core.fake_packets import read, seal
-from tests.core.playbook import HOST4, HOST6, Play, judge, reset, syn_ack
+from tests.core.playbook import HOST4, HOST6, Play, block_of, careful_scan_of, judge, reset, syn_ack
 
 both = pytest.mark.parametrize("host", [HOST4, HOST6])
 
@@ -79,3 +79,47 @@ def test_a_syn_ack_to_the_second_look_is_a_contradiction() -> None:
     play.hear(1.05, syn_ack(play.send(1.03)))
     play.wait_out()
     assert play.verdict().reason is Reason.CONFLICT
+
+
+def tos_of(frames: npt.NDArray[np.uint8]) -> list[int]:
+    return [int(row[1]) if row[0] >> 4 == 4 else (int(row[0]) & 15) << 4 | int(row[1]) >> 4 for row in frames]
+
+
+def play_of_marks(host: str, attempts: int = 3) -> Play:
+    """As `probe.net.syn` makes a scan, of one port."""
+    play = Play(host, attempts=attempts)
+    play.scan.second_look = True
+    play.scan.mark_first = True
+    return play
+
+
+@both
+@pytest.mark.parametrize("tos, cause", [(MARK, Cause.REFUSED), (0, Cause.UNDETERMINED)])
+def test_the_first_attempt_is_marked_and_a_reset_to_it_needs_no_second_look(host: str, tos: int, cause: Cause) -> None:
+    play = play_of_marks(host)
+    frames = play.send(1.0)
+    assert tos_of(frames) == [MARK]
+    play.hear(1.02, with_tos(reset(frames), tos))
+    play.wait_out()
+    assert play.scan.counters.sent == 1
+    assert [(v.state, v.cause) for v in judge(play.scan)] == [(State.CLOSED, cause)]
+
+
+@both
+def test_later_attempts_are_plain_and_a_reset_to_one_is_looked_at_again(host: str) -> None:
+    play = play_of_marks(host)
+    play.send(1.0)
+    plain = play.send(2.0)
+    assert tos_of(plain) == [0]
+    play.hear(2.02, with_tos(reset(plain), 0))
+    looks = play.send(2.03)
+    assert tos_of(looks) == [MARK]
+    play.hear(2.05, with_tos(reset(looks), MARK))
+    play.wait_out()
+    assert [(v.state, v.cause) for v in judge(play.scan)] == [(State.CLOSED, Cause.REFUSED)]
+
+
+def test_a_single_attempt_stays_plain() -> None:
+    block = block_of([HOST4], [80])
+    assert not careful_scan_of(block, 1000.0, attempts=1).mark_first
+    assert careful_scan_of(block, 1000.0).mark_first
