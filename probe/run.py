@@ -80,7 +80,7 @@ class _Stop:
 
 def run(job: Job, reports: Reports, progress: Progress) -> int:
     """Scan, judge, report; returns the exit code. Raises WireError before anything is sent."""
-    scanner, warnings = open_scanner(job.wire, job.profile.scan.rate)
+    scanner, warnings = open_scanner(job.wire, needed_rate(job))
     if job.profile.scan.locate and scanner.name == "connect":
         warnings += ("dropped ports are not located: that needs raw sockets",)
     for warning in warnings:
@@ -90,6 +90,13 @@ def run(job: Job, reports: Reports, progress: Progress) -> int:
     finally:
         progress.clear()
         scanner.close()
+
+
+def needed_rate(job: Job) -> float:
+    """Packets a second that the wire should bear: what is asked for, but no more than all of them in one second. To
+    open the fastest wire takes longer than to send a small job by the plain one."""
+    plan = Plan.of(job.resolution.targets, job.profile.scan, job.shard)
+    return min(job.profile.scan.rate, plan.packets)
 
 
 def open_scanner(wire: str, rate: float) -> tuple[Scanner, tuple[str, ...]]:
