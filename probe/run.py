@@ -284,6 +284,8 @@ def _orders(job: Job, plan: Plan, seed: int, counters: Counters, stop: _Stop, pr
 
 def _target_names(targets: tuple[Target, ...]) -> Callable[[Address], str]:
     """The first target of the profile that has the address."""
+    if len(targets) == 1:
+        return lambda _: targets[0].name
     return lambda address: next(target.name for target in targets if address in target)
 
 

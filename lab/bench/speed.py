@@ -85,6 +85,7 @@ def _race(lab: Lab, job: Job, contender: Contender, gateway: str, folder: Path) 
     if argv is None:
         return None
     command, environment = installed(contender, argv)
+    environment["XDG_STATE_HOME"] = str(folder)  # nobody's history is filled, and none is long
     done = run(lab, command, environment, job.seconds, folder / "log")
     print(f"{job.name}: {contender.name} {done.wall:.2f} s", file=sys.stderr, flush=True)
     if done.failed:

@@ -10,6 +10,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from probe.errors import OutputError
 from probe.model import Address, Finding, Keep, PortKey, RunInfo, Summary, Verdict
@@ -20,6 +21,7 @@ from probe.report.shorthand import dense, look, look_key, remark, remark_key
 from probe.report.waiting import Waiting
 from probe.sweep import Sweep
 
+_AT_ONCE = 500  # rows in one query
 _BATCH = 8192  # rows; some 20 ms of writing
 _MOST_REMEMBERED = 50_000  # looks that are known again: a host may say something new on every port
 
@@ -28,11 +30,12 @@ _MOST_REMEMBERED = 50_000  # looks that are known again: a host may say somethin
 class _Catalogue:
     """Things that the database numbers: here they have the place in which they were first seen, until it does.
 
-    `insert` and `select` are SQL; `ids` has the numbers of those that are written, `waiting` the values of the others.
+    `table` has the columns `columns`, unique together; `ids` has the numbers of those that are written, `waiting` the
+    values of the others.
     """
 
-    insert: str
-    select: str
+    table: str
+    columns: tuple[str, ...]
     places: dict[Hashable, int] = field(default_factory=dict)
     ids: list[int] = field(default_factory=list)
     waiting: list[tuple[str, ...]] = field(default_factory=list)
@@ -46,17 +49,22 @@ class _Catalogue:
 
     def numbers(self, sql: sqlite3.Connection) -> list[int]:
         """The numbers of all of them by place, once the transaction has succeeded."""
-        return self.ids + [self._number(sql, values) for values in self.waiting]
+        names, places = ", ".join(self.columns), ", ".join("?" * len(self.columns))
+        insert = f"INSERT OR IGNORE INTO {self.table} ({names}) VALUES ({places})"  # noqa: S608 - our own words
+        sql.executemany(insert, self.waiting)
+        same = " AND ".join(f"{name} = column{place}" for place, name in enumerate(self.columns, 1))
+        numbers: dict[tuple[str, ...], int] = {}
+        for start in range(0, len(self.waiting), _AT_ONCE):
+            some = self.waiting[start : start + _AT_ONCE]
+            wanted = ", ".join([f"({places})"] * len(some))
+            query = f"SELECT id, {names} FROM (VALUES {wanted}) CROSS JOIN {self.table} ON {same}"  # noqa: S608 - ours
+            numbers |= {tuple(values): number for number, *values in sql.execute(query, list(chain(*some)))}
+        return self.ids + [numbers[values] for values in self.waiting]
 
     def written(self, numbers: list[int]) -> None:
         self.ids, self.waiting = numbers, []
         if len(numbers) > _MOST_REMEMBERED:
             self.places, self.ids = {}, []
-
-    def _number(self, sql: sqlite3.Connection, values: tuple[str, ...]) -> int:
-        sql.execute(f"INSERT OR IGNORE INTO {self.insert}", values)
-        (number,) = sql.execute(f"SELECT id FROM {self.select}", values).fetchone()  # noqa: S608 - our own words
-        return int(number)
 
 
 class HistorySink:
@@ -65,8 +73,8 @@ class HistorySink:
     def __init__(self, database: Database, keep: Keep | None = None) -> None:
         self._database = database
         self._keep = keep
-        self._hosts = _Catalogue("host (address, transport) VALUES (?, ?)", "host WHERE address = ? AND transport = ?")
-        self._said = _Catalogue("said (record) VALUES (?)", "said WHERE record = ?")
+        self._hosts = _Catalogue("host", ("address", "transport"))
+        self._said = _Catalogue("said", ("record",))
         # Rows as they will be written, but with places instead of numbers.
         self._verdicts = Waiting()
         self._findings: list[tuple[int | None, int | None, int, int]] = []  # host, port, said, order
@@ -92,7 +100,7 @@ class HistorySink:
 
         from probe.report.numbering import numbered
 
-        hosts, looks, which = numbered(sweep, self._host, self._look)
+        hosts, looks, which = numbered(sweep, self._place, self._look)
         numbers = np.array(hosts, np.uint32)[sweep.rows], np.array(looks, np.uint32)[which]
         self._verdicts.add_all(*numbers, sweep.ports, sweep.rtt_ms)
         self._flush_if_full()
@@ -126,9 +134,12 @@ class HistorySink:
         # Verdicts come host by host, and making text of an address costs more than the rest of a row.
         last = self._last
         if last is None or last[0] != key.address or last[1] != key.transport:
-            written = (str(key.address), key.transport)
-            last = self._last = (key.address, key.transport, self._hosts.place(written, lambda: written))
+            last = self._last = (key.address, key.transport, self._place(str(key.address), key.transport))
         return last[2]
+
+    def _place(self, *host: str) -> int:
+        """That of an address and a transport."""
+        return self._hosts.place(host, lambda: host)
 
     def _flush_if_full(self) -> None:
         waiting = len(self._verdicts) + len(self._findings)

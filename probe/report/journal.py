@@ -79,7 +79,16 @@ class JournalSink:
         if verdict.key in self._known or verdict.reason is Reason.INTERRUPTED:
             return
         rtt_ms = None if verdict.rtt_ms is None else round(verdict.rtt_ms, 3)
-        self._write(_line([self._host(verdict.key), verdict.key.port, self._look(verdict), rtt_ms]))
+        self._write(
+            _line(
+                [
+                    self._host(str(verdict.key.address), verdict.key.transport),
+                    verdict.key.port,
+                    self._look(verdict),
+                    rtt_ms,
+                ]
+            )
+        )
 
     def ports(self, sweep: Sweep) -> None:
         from probe.report.journal_sweep import lines  # numpy takes 0.1 s to import, and who sweeps has it
@@ -90,9 +99,9 @@ class JournalSink:
         else:
             self._write(lines(sweep, self._host, self._look))
 
-    def _host(self, key: PortKey) -> int:
+    def _host(self, address: str, transport: str) -> int:
         """Its number, which is said before it is used."""
-        host = (str(key.address), key.transport)
+        host = (address, transport)
         if host not in self._hosts:
             self._hosts[host] = len(self._hosts)
             self._said.append(_line({"host": list(host)}))

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from probe.model import PortKey, Reason, Verdict
+from probe.model import Reason, Verdict
 from probe.report.numbering import numbered
 from probe.report.stencil import decimals, joined, texts, times
 from probe.sweep import Sweep
 
 
-def lines(sweep: Sweep, host: Callable[[PortKey], int], look: Callable[[Verdict], int]) -> str:
+def lines(sweep: Sweep, host: Callable[[str, str], int], look: Callable[[Verdict], int]) -> str:
     """One for each verdict that is one; `host` and `look` give the numbers that these have in the journal."""
     sweep = _decided(sweep)
     if not len(sweep):

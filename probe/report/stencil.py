@@ -47,7 +47,7 @@ class Stencil:
         """All lines of the sweep."""
         cuts = list(map(self.cuts, sweep.looks, sweep.own))
         transport = sweep.looks[0].key.transport
-        addresses = texts(str(address) for _, address in sweep.places)
+        addresses = texts(sweep.addresses())
         targets = [target for target, _ in sweep.places]
         heads = texts(self.head(target, address, transport) for target, address in zip(targets, addresses, strict=True))
         columns = (
