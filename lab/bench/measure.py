@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from probe.lab import Lab, namespaces
@@ -87,12 +89,8 @@ def _cable(pid: int) -> tuple[int, int]:
 
 
 def _steady(samples: list[tuple[float, int]]) -> float:
-    """Packets a second between the first tenth and the last of what was sent."""
-    if not samples or not samples[-1][1]:
-        return 0.0
-    total = samples[-1][1]
-    inside = [sample for sample in samples if 0.1 * total <= sample[1] <= 0.9 * total]
-    if len(inside) < 2:
-        return 0.0
-    (begin, low), (end, high) = inside[0], inside[-1]
-    return (high - low) / (end - begin)
+    """Packets a second: the median of the steps in which a fifth of the busiest one's or more was sent."""
+    steps = [(late - early, after - before) for (early, before), (late, after) in pairwise(samples)]
+    rates = [packets / seconds for seconds, packets in steps if seconds > 0]
+    busy = [rate for rate in rates if rate >= max(rates) / 5 and rate > 0]
+    return statistics.median(busy) if busy else 0.0
