@@ -8,6 +8,7 @@ loss at the scan's rate.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from probe.core.columns import I64
 from probe.core.govern import Governor
-from probe.core.hosts import CLASSES, Hosts
+from probe.core.hosts import CLASSES, SYN_ACK, Hosts
 from probe.core.ledger import CONTROL, tsval
 from probe.core.loss import Losses, Window
 
@@ -48,6 +49,9 @@ class Controls:
 
     def __init__(self, hosts: Hosts, width: int, seed: int, totals: list[list[int]]) -> None:
         self.hosts, self.losses = hosts, Losses(hosts, totals)
+        self.busy: Callable[[int], bool] = lambda _slot: (
+            False
+        )  # our own connections may keep this open port from answering
         self._width = width
         self._seed = seed
         self._debt = 0.0
@@ -167,6 +171,8 @@ class Controls:
         resolved = []
         while self._trials and (self._trials[0].hit is not None or self._trials[0].expiry <= now):
             trial = self._trials.popleft()
+            if trial.hit is None and trial.kind == SYN_ACK and self.busy(trial.slot):
+                self._withdraw(trial.slot, self._by_slot[trial.slot])
             resolved.append(trial if trial.hit is not None else self._end(trial, hit=False))
         return [trial for trial in resolved if not trial.void]
 

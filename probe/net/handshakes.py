@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from probe.core.pace import Pace
@@ -18,6 +19,7 @@ from probe.net.turnstile import HostGate, Turnstile, connections_allowed
 if TYPE_CHECKING:
     from probe.net.sockets import Dial
 
+FEW = 4  # connections that any server has room for, also one that accepts none of them (listen(2), backlog)
 PORTS_AT_ONCE = 500  # dialogues under way; most of them have one connection, and the others wait for leave
 MUTE_PORTS = 200
 
@@ -39,6 +41,7 @@ class Handshakes:
         self._waiting: deque[PortKey] = deque()
         self._results: dict[PortKey, Conversation | None] = {}
         self._mute: Counter[Address] = Counter()
+        self._made: Counter[PortKey] = Counter()  # connections
         self._workers: set[asyncio.Task[None]] = set()
 
     def start(self, keys: Iterable[PortKey]) -> None:
@@ -70,6 +73,11 @@ class Handshakes:
         """What the connection brought; None where none was tried, or it was given up."""
         return self._results.get(key)
 
+    def busy(self, key: PortKey) -> bool:
+        """Whether so many of our connections wait there for a word that a new one may not be answered any more."""
+        talk = self._results.get(key)
+        return self._made[key] > FEW and (talk is None or talk.handshake is Handshake.MUTE)
+
     def _hire(self) -> None:
         if len(self._workers) < PORTS_AT_ONCE:
             worker = asyncio.create_task(self._work())
@@ -90,5 +98,17 @@ class Handshakes:
 
         brief = self._mute[key.address] >= MUTE_PORTS
         dialogue = identify(key.port, self._server_name(key), self._wanted, brief=brief)
-        gate = HostGate(self._turnstile, key.address)
+        gate = _Counted(self._turnstile, key.address, key, self._made)
         return await converse(str(key.address), key.port, dialogue, gate=gate, dial=self._dial)
+
+
+@dataclass(frozen=True)
+class _Counted(HostGate):
+    """Counts who passes."""
+
+    key: PortKey
+    made: Counter[PortKey]
+
+    async def enter(self) -> None:
+        await super().enter()
+        self.made[self.key] += 1

@@ -86,6 +86,8 @@ class SynScan:
             first=LIKELY_OPEN,
             counters=orders.counters,
         )
+        if handshakes := orders.handshakes:
+            scan.controls.busy = lambda slot: handshakes.busy(scan.block.key(slot))
         for errno, rows in unroutable.items():
             scan.exclude(rows, errno)
         return scan
