@@ -27,6 +27,31 @@ def _python() -> Answer:
     return sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.system()} {platform.release()}"
 
 
+def _packets() -> Answer:
+    """numpy lays our packets out, on whatever machine this is: scapy shall agree with every byte."""
+    from ipaddress import ip_address
+
+    import numpy as np
+
+    from probe.core.block import split
+    from probe.core.frames import Stamp, syn4, syn6
+    from probe.net import oracle
+    from probe.net.craft import syn_templates
+
+    for here, there, stamped, template in (
+        ("198.18.0.1", "198.18.255.254", syn4, syn_templates().ipv4),
+        ("fd18::1", "fd18:ffff::fffe", syn6, syn_templates().ipv6),
+    ):
+        source, destination = ip_address(here), ip_address(there)
+        ends = [np.array(split(each), np.uint64).reshape(2, 1) for each in (source, destination)]
+        (from_high, from_low), (to_high, to_low) = ends
+        port, seq = np.array([443], np.uint16), np.array([0xFEDCBA98], np.uint32)
+        ours = stamped(template, Stamp((from_high, from_low), (to_high, to_low), 40000, port, seq, 0x1234567)).tobytes()
+        if ours != oracle.syn(source, destination, 40000, 443, 0xFEDCBA98, tsval=0x1234567):
+            return False, "our SYNs are not what scapy builds here: please report this machine and its numpy"
+    return True, "our SYNs are what scapy builds, byte for byte"
+
+
 def _raw_sockets() -> Answer:
     try:
         for family, kind, protocol in (
@@ -91,6 +116,7 @@ def _nft() -> Answer:
 
 _LOOKS: dict[str, Callable[[], Answer]] = {
     "python": _python,
+    "packets": _packets,
     "raw sockets": _raw_sockets,
     "fast wires": _fast_wires,
     "ipv6": _ipv6,

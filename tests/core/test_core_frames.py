@@ -19,6 +19,7 @@ from scapy.layers.inet6 import IPv6
 from probe.core.block import split
 from probe.core.frames import SYN4, SYN6, Stamp, Templates, syn4, syn6
 from probe.model import Address
+from probe.net import oracle
 from probe.net.craft import HOPS, WINDOW, syn_templates
 
 ports = st.integers(0, 65535)
@@ -49,17 +50,7 @@ def stamp(rows: list[Row], sport: int, tsval: int) -> Stamp:
 def scapys(row: Row, sport: int, tsval: int, tos: int) -> bytes:
     """The same SYN, lengths and checksums left to scapy."""
     source, destination, dport, seq = row
-    options = [
-        ("MSS", 1460 if source.version == 4 else 1440),
-        ("SAckOK", b""),
-        ("Timestamp", (tsval, 0)),
-        ("NOP", None),
-        ("WScale", 7),
-    ]
-    tcp = TCP(sport=sport, dport=dport, seq=seq, flags="S", window=64240, options=options)
-    if source.version == 4:
-        return bytes(IP(src=str(source), dst=str(destination), flags="DF", ttl=64, tos=tos, id=seq & 0xFFFF) / tcp)
-    return bytes(IPv6(src=str(source), dst=str(destination), hlim=64, tc=tos) / tcp)
+    return oracle.syn(source, destination, sport, dport, seq, tsval=tsval, tos=tos)
 
 
 @settings(max_examples=60)
