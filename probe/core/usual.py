@@ -79,8 +79,11 @@ def _right(words: npt.NDArray[np.uint32], family: int, intact: Bools) -> Bools:
     changes the order of a sum's bytes and no more (RFC 1071 section 2)."""
     header = _HEADER[family] // 4
     addresses = _sum(words[:, 3 if family == 4 else 2 : header])
-    pseudo = (words.shape[1] * 4 - _HEADER[family] + _TCP_NUMBER).to_bytes(2, "big")
-    right = _is_whole(_sum(words[:, header:]) + addresses + np.uint64(int.from_bytes(pseudo, sys.byteorder))) | intact
+    right = intact.copy()
+    if not intact.all():
+        pseudo = (words.shape[1] * 4 - _HEADER[family] + _TCP_NUMBER).to_bytes(2, "big")
+        total = _sum(words[:, header:]) + addresses + np.uint64(int.from_bytes(pseudo, sys.byteorder))
+        right |= _is_whole(total)
     if family == 4:
         right &= _is_whole(_sum(words[:, :3]) + addresses)
     return right

@@ -86,9 +86,8 @@ def packet_wire(port: int) -> FastWire:
 
 
 def xdp_wire(port: int) -> FastWire:
-    """Frames by AF_XDP and, on a second thread, by sendmmsg; resets from its rings, other answers from a packet ring.
-    Raises OSError."""
-    from probe.net.xdp import XdpDevices
+    """Frames by AF_XDP on two threads, resets from its rings, other answers from a ring of packets. Raises OSError."""
+    from probe.net.xdp import Beside, XdpDevices
 
     with ExitStack() as stack:
         poll = stack.enter_context(select.epoll())
@@ -97,6 +96,6 @@ def xdp_wire(port: int) -> FastWire:
         devices = XdpDevices(port, poll)
         stack.callback(devices.close)
         poll.register(ring.fileno(), select.EPOLLIN)
-        wire = FastWire("xdp", Abreast(devices, Devices()), [devices, ring], poll.fileno)
+        wire = FastWire("xdp", Abreast(devices, Beside(devices)), [devices, ring], poll.fileno)
         stack.pop_all()
         return wire

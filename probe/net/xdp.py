@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import select
+import threading
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from probe.core.replies import Batch
 from probe.net.devices import Devices
 from probe.net.ebpf import MOST_QUEUES, Program
 from probe.net.hops import HEADER
+from probe.net.outlet import Outlet
 from probe.net.ring import MOST_PACKETS, blanked, by_length
-from probe.net.xsk import SENDING, Received, Xsk
+from probe.net.xsk import OUTLETS, SENDING, Received, Xsk
 
 RECEIVING = 16384  # frames under way to us; a sixtieth of a second at a million a second
 
@@ -29,20 +31,27 @@ class XdpDevices:
     Raises OSError: EPERM without all of root's rights, in a container too.
     """
 
-    most = SENDING // 2
+    most = SENDING // OUTLETS
 
     def __init__(self, port: int, poll: select.epoll) -> None:
         Program(port).close()  # may we?
         self._port, self._poll = port, poll
         self._ports: dict[int, _Port | None] = {}
-        self._others = Devices()
+        self._opening = threading.Lock()
+        self._lanes = [Devices() for _ in range(OUTLETS)]  # where an interface has no port
 
     def send(self, interface: int, headers: Bytes, rows: npt.NDArray[np.void]) -> dict[int, I64]:
         """See `probe.net.devices.Devices`."""
-        if interface not in self._ports:
-            self._ports[interface] = self._open(interface)
-        port = self._ports[interface]
-        return port.send(headers, rows) if port else self._in_parts(interface, headers, rows)
+        return self.send_by(0, interface, headers, rows)
+
+    def send_by(self, outlet: int, interface: int, headers: Bytes, rows: npt.NDArray[np.void]) -> dict[int, I64]:
+        """The same by one of the OUTLETS ways that a thread each may use at once."""
+        with self._opening:
+            if interface not in self._ports:
+                self._ports[interface] = self._open(interface)
+            port = self._ports[interface]
+            sender = port.outlet(outlet, rows["source"]) if port else None
+        return sender.send(headers, rows) if sender else self._in_parts(self._lanes[outlet], interface, headers, rows)
 
     def _open(self, interface: int) -> _Port | None:
         try:
@@ -53,12 +62,13 @@ class XdpDevices:
             self._poll.register(sock.socket.fileno(), select.EPOLLIN)
         return port
 
-    def _in_parts(self, interface: int, headers: Bytes, rows: npt.NDArray[np.void]) -> dict[int, I64]:
+    @staticmethod
+    def _in_parts(lane: Devices, interface: int, headers: Bytes, rows: npt.NDArray[np.void]) -> dict[int, I64]:
         failed: dict[int, list[I64]] = {}
-        for at in range(0, len(rows), self._others.most):
-            part = slice(at, at + self._others.most)
+        for at in range(0, len(rows), lane.most):
+            part = slice(at, at + lane.most)
             own = headers if headers.ndim == 1 else headers[part]
-            for code, lines in self._others.send(interface, own, rows[part]).items():
+            for code, lines in lane.send(interface, own, rows[part]).items():
                 failed.setdefault(code, []).append(lines + at)
         return {code: np.concatenate(lines) for code, lines in failed.items()}
 
@@ -83,8 +93,23 @@ class XdpDevices:
             if port:
                 port.close()
         self._ports = {}
-        self._others.close()
+        for lane in self._lanes:
+            lane.close()
         self._poll.close()
+
+
+class Beside:
+    """A second way to send by the same devices, for another thread; who closes the devices closes it too."""
+
+    def __init__(self, devices: XdpDevices) -> None:
+        self._devices, self.most = devices, devices.most
+
+    def send(self, interface: int, headers: Bytes, rows: npt.NDArray[np.void]) -> dict[int, I64]:
+        """See `probe.net.devices.Devices`."""
+        return self._devices.send_by(1, interface, headers, rows)
+
+    def close(self) -> None:
+        """Nothing is its own."""
 
 
 class _Port:
@@ -113,9 +138,13 @@ class _Port:
             self.sockets.append(sock)
             self._program.deliver(queue, sock.socket)
 
-    def send(self, headers: Bytes, rows: npt.NDArray[np.void]) -> dict[int, I64]:
-        self._own(rows["source"])
-        return self.sockets[0].send(headers, rows)
+    def outlet(self, number: int, sources: npt.NDArray[np.generic]) -> Outlet | None:
+        """A way to send packets that come from `sources`; None where the kernel has no second one."""
+        self._own(sources)
+        try:
+            return self.sockets[0].outlet(number)
+        except OSError:
+            return None
 
     def _own(self, sources: npt.NDArray[np.generic]) -> None:
         """Have the program take resets to these addresses."""

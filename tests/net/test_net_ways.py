@@ -174,3 +174,36 @@ def test_the_program_goes_with_its_process_however_that_ends(ways: Lab) -> None:
     """An interface has one program only: a second is refused while the first one is there."""
     assert ways.run("here", [sys.executable, "-c", KILLED], cwd=REPOSITORY, timeout=30).returncode == -signal.SIGKILL
     assert told(ways, "here", AFTER) == [True, False]
+
+
+MANY = """\
+import ipaddress, json, time
+import numpy as np
+from probe.core.replies import parse
+from probe.core import frames as f
+from probe.core.block import split
+from probe.net.craft import syn_templates
+from probe.net.netlink import route_to
+from probe.net.wires import open_wire
+wire = open_wire({wire!r}, 40000)
+to = ipaddress.ip_address("198.18.1.10")
+ends = [tuple(np.full(4000, half, np.uint64) for half in split(each)) for each in (route_to(to).source, to)]
+ports = np.arange(1000, 5000, dtype=np.uint16)
+rows = f.syn4(syn_templates().ipv4, f.Stamp(*ends, 40000, ports, ports.astype(np.uint32), 1))
+heard, end = set(), time.monotonic() + 10
+while len(heard) < 4000 and time.monotonic() < end:
+    left = rows[~np.isin(ports, list(heard))]
+    wire.send(left)
+    pause = time.monotonic() + 0.2
+    while time.monotonic() < pause:
+        while (batch := wire.receive()) is not None:
+            heard |= set(parse(batch).tcp.sport.tolist())
+wire.close()
+print(json.dumps(len(heard)))
+"""
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_long_batch_leaves_by_every_thread_and_comes_back(ways: Lab, wire: str) -> None:
+    """So many that both threads of the fast wires have parts to send."""
+    assert told(ways, "here", MANY.format(wire=wire)) == 4000

@@ -12,7 +12,7 @@ from scapy.layers.inet6 import IPv6
 from scapy.packet import Raw
 
 from probe.net.xdp import unfinished
-from probe.net.xsk import _advance, _Ring
+from probe.net.xdpring import Ring, advance
 from tests.core.slow_headers import ones
 
 
@@ -53,18 +53,18 @@ def test_unfinished_checksums_are_told_from_finished_ones(packets: list[tuple[by
 @given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 8), max_size=12))
 def test_a_ring_wraps(start: int, steps: list[int]) -> None:
     """Eight entries, indices of 32 bits; a queue of Python's says what should be in it."""
-    ring = _Ring(np.array([start], np.uint32), np.array([start], np.uint32), np.zeros(8, np.uint64))
+    ring = Ring(np.array([start], np.uint32), np.array([start], np.uint32), np.zeros(8, np.uint64))
     queue: list[int] = []
     number = 0
     for step in steps:
         put = min(step, 8 - len(queue))
         ring.entries[ring.places(ring.producer, put)] = np.arange(number, number + put)
-        _advance(ring.producer, put)
+        advance(ring.producer, put)
         queue += range(number, number + put)
         number += put
         assert ring.filled() == len(queue)
         taken = min(step // 2, len(queue))
         assert ring.entries[ring.places(ring.consumer, taken)].tolist() == queue[:taken]
-        _advance(ring.consumer, taken)
+        advance(ring.consumer, taken)
         queue = queue[taken:]
     assert ring.filled() == len(queue)
