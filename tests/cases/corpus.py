@@ -47,12 +47,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is right to say of a port. `undetermined` marks that the cause cannot be known from outside, `unknown` that
-    the scanner may not have been able to see the port at all."""
+    """What is right to say of a port. `undetermined` marks that answers do not tell the cause, `unknown` that the
+    scanner may not have been able to see the port at all. `past_kernel` is what a scanner may find that sends past the
+    rules and routes of its own machine, as some do."""
 
     answers: tuple[Answer, ...]
     undetermined: bool = False
     unknown: bool = False
+    past_kernel: State | None = None
 
     @property
     def is_open(self) -> bool | None:
@@ -272,11 +274,16 @@ def _truth(data: Mapping[Any, Any], place: str, version: int) -> dict[Port, Trut
 def _one_truth(value: Any) -> Truth:
     if not isinstance(value, dict):
         value = {"is": value}
-    _only(value, ("is", "best", "unknown"))
+    _only(value, ("is", "best", "unknown", "past_kernel"))
     told = value["is"] if isinstance(value["is"], list) else [value["is"]]
     if value.get("best", "undetermined") != "undetermined" or value.get("unknown", "right") != "right":
         raise CaseError(f"{value}: only `best: undetermined` and `unknown: right` mean anything")
-    return Truth(tuple(map(_answer, told)), undetermined="best" in value, unknown="unknown" in value)
+    return Truth(
+        answers=tuple(map(_answer, told)),
+        undetermined="best" in value,
+        unknown="unknown" in value,
+        past_kernel=State(value["past_kernel"]) if "past_kernel" in value else None,
+    )
 
 
 def _answer(text: str) -> Answer:

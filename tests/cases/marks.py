@@ -46,7 +46,7 @@ def mark(truth: Truth, said: Said | None, states_only: bool = False) -> Mark:
         return Mark.WRONG
     if any(_fits(answer, said, states_only) for answer in truth.answers):
         return Mark.RIGHT
-    if said.state == State.UNKNOWN and truth.unknown:
+    if (said.state == State.UNKNOWN and truth.unknown) or (states_only and said.state == truth.past_kernel):
         return Mark.RIGHT
     open_about_it = said.cause == Cause.UNDETERMINED and any(answer.state == said.state for answer in truth.answers)
     return Mark.UNDETERMINED if open_about_it else Mark.WRONG

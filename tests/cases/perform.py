@@ -26,12 +26,13 @@ _SYN_RECV = "03"  # include/net/tcp_states.h
 @dataclass(frozen=True, slots=True)
 class Job:
     """`argv` is an absolute program and its arguments; `probe` stands for our own command line. `client` asks for a
-    real client's opinion too."""
+    real client's opinion too; `longest` is how many seconds the scan may take before it is ended."""
 
     case: str
     argv: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     client: bool = True
+    longest: float = 100.0
 
 
 @dataclass
@@ -67,7 +68,7 @@ def perform(case: Case, job: Job, nft: Tool, folder: Path) -> Outcome:
     scanners = [children.hold(networks["scanner"], _act(job)) for _ in range(case.scans)]
     stage.plan_actions(scanners[0])
     set_namespace(networks["scanner"], NEW_NET)
-    outcome = asyncio.run(stage.play(scanners, job.client))
+    outcome = asyncio.run(stage.play(scanners, job))
     if "half_open" in case.promise:
         outcome.half_open = _half_open(networks["target"])
     return outcome
@@ -136,7 +137,7 @@ class _Stage:
 
         subprocess.run([self._nft.path, "-f", "-"], input=rules, text=True, env=self._nft.environment, check=True)
 
-    async def play(self, scanners: list[Child], client: bool) -> Outcome:
+    async def play(self, scanners: list[Child], job: Job) -> Outcome:
         for actor in (self._script, self._doors, self._watcher):
             if actor:
                 actor.start()
@@ -146,8 +147,8 @@ class _Stage:
         live = await self._call() if "live" in self._case.promise else None
         for scanner in scanners:
             scanner.go()
-        judging = asyncio.create_task(actors.judge(self._case)) if client else None
-        codes = await asyncio.gather(*(scanner.finished(LONGEST) for scanner in scanners))
+        judging = asyncio.create_task(actors.judge(self._case)) if job.client else None
+        codes = await asyncio.gather(*(scanner.finished(job.longest) for scanner in scanners))
         outcome.runs = [_run(code, scanner) for code, scanner in zip(codes, scanners, strict=True)]
         if judging:
             outcome.client = [(address, port, got) for (address, port), got in (await judging).items()]

@@ -20,6 +20,7 @@ from tests.cases.script import span
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NUDGE = str(Path(__file__).with_name("nudge.py"))
+LONGEST = 300.0  # seconds that a peer may take
 MOST_ZMAP_RUNS = 12  # it takes one port per run, and each run ends with a second of waiting
 UNTOLD = Said("unknown")  # it ended with an error and said nothing of the port
 
@@ -34,7 +35,7 @@ class Peer:
     read: Callable[[Case, Run], dict[Port, Said]]
 
     def job(self, case: Case) -> Job:
-        return Job(case.id, self.ask(case, _program(self.name)), _environment(), client=False)
+        return Job(case.id, self.ask(case, _program(self.name)), _environment(), client=False, longest=LONGEST)
 
 
 def _program(name: str) -> str:
@@ -76,7 +77,8 @@ def _read_nmap(case: Case, run: Run) -> dict[Port, Said]:
         root = ET.fromstring(run.out)
     except ET.ParseError:
         return dict.fromkeys(case.truth, UNTOLD)
-    said: dict[Port, Said] = {}
+    missing = UNTOLD if run.err else Said("filtered", None, "host is down")
+    said = dict.fromkeys(case.truth, missing)
     for host in root.iter("host"):
         place = next(node.attrib["addr"] for node in host.iter("address") if node.attrib["addrtype"] != "mac")
         for node in host.iter("port"):
@@ -86,6 +88,8 @@ def _read_nmap(case: Case, run: Run) -> dict[Port, Said]:
             for reason in extra.iter("extrareasons"):
                 for port in (port for part in reason.attrib["ports"].split(",") for port in span(part)):
                     said[place, port] = Said(extra.attrib["state"], None, reason.attrib["reason"])
+    if "sendto" in run.err:  # it has told that it could not send: what it got no answer to, it does not claim to know
+        said = {port: UNTOLD if each.reason == "no-response" else each for port, each in said.items()}
     return said
 
 
