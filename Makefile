@@ -3,13 +3,18 @@ PYTHON ?= python3
 export VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: lab test lint types pins clean
+.PHONY: lab test corpus lint types pins clean
 
 lab: $(VENV)/ready
 	$(BIN)/probe run profiles/lab.yaml
 
 test: $(VENV)/ready lint types
 	$(BIN)/python -m pytest
+
+# The corpus of lab/cases once more, on the wires that a small scan does not choose by itself. AF_XDP wants real root.
+corpus: $(VENV)/ready
+	CASES_WIRE=packet $(BIN)/python -m pytest tests/cases/test_cases_lab.py -n 2
+	CASES_WIRE=xdp $(BIN)/python -m pytest tests/cases/test_cases_lab.py -n 2
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
