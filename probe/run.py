@@ -10,7 +10,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -195,7 +195,8 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
     ledger.resume()
     plan = plan.resumed(ledger.known)
     ticking = asyncio.create_task(_tick(progress, clock))
-    async for verdicts in scanner.verdicts(_orders(job, plan, info.seed, counters, stop, progress)):
+    orders = replace(_orders(job, plan, info.seed, counters, stop, progress), on_settled=reports.prepare)
+    async for verdicts in scanner.verdicts(orders):
         ledger.take(verdicts)
     ledger.findings(ledger.judge.finish())
     ticking.cancel()

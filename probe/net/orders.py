@@ -18,7 +18,8 @@ class Orders:
     """`stop` is set by whoever wants the scan to end early; `deadline` is on the loop's clock.
 
     `handshakes` is None where they are not wanted. `on_progress` gets (packets sent, packets at most, answers),
-    `on_open` the ports that have just been found open.
+    `on_open` the ports that have just been found open; `on_settled` is called where very many are answered, and only
+    contradictions are still waited for.
     """
 
     plan: Plan
@@ -32,6 +33,7 @@ class Orders:
     on_progress: Callable[[int, int, int], None]
     counters: Counters
     on_open: Callable[[list[PortKey]], None] = lambda keys: None
+    on_settled: Callable[[], None] = lambda: None
 
     def may_go_on(self, now: float) -> bool:
         return not self.stop.is_set() and now < self.deadline

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 
 import numpy as np
@@ -28,6 +29,9 @@ from probe.sweep import Sweep
 LIKELY_OPEN = (80, 443, 22, 25, 53, 8080, 445, 3389, 21, 23, 110, 143, 3306, 5432, 8443, 993)
 
 
+MANY = 1 << 13  # verdicts that are worth making ready for
+
+
 class SynScan:
     """Opened before anything is sent, so that a missing right is known early. `warnings` say what was asked for
     and could not be had. Raises WireError."""
@@ -40,10 +44,18 @@ class SynScan:
             self._port.close()
             raise
         self._raw, self.name, self.warnings = choice.wire, choice.wire.name, choice.warnings
+        self._closing: threading.Thread | None = None
 
     def close(self) -> None:
+        if self._closing:
+            self._closing.join()
         self._raw.close()
         self._port.close()
+
+    def _close_early(self) -> None:
+        """Nothing more is sent. The kernel takes 20 ms to close a packet socket; reports can be written meanwhile."""
+        self._closing = threading.Thread(target=self._raw.close)
+        self._closing.start()
 
     async def verdicts(self, orders: Orders) -> AsyncIterator[Iterable[Verdict]]:
         """One per probe, many at a time, block by block; a block that was cut short gives those of which something was
@@ -52,13 +64,13 @@ class SynScan:
             if number:
                 gc.collect()  # the scan of a block is a cycle of some 50 MB, and chance would free it late
             scan = self._prepare(block, orders)
-            async for verdicts in self._block(scan, orders):
+            async for verdicts in self._block(scan, orders, last=number + 1 == orders.plan.blocks):
                 yield verdicts
             if not scan.done:
                 return
             del scan
 
-    async def _block(self, scan: Scan, orders: Orders) -> AsyncIterator[Iterable[Verdict]]:
+    async def _block(self, scan: Scan, orders: Orders, *, last: bool) -> AsyncIterator[Iterable[Verdict]]:
         await self._pump(scan, orders)
         await orders.shaken()
         echo, prohibitions = EchoControl(scan, scan.wait, scan.rate), Prohibitions(scan, scan.wait, scan.rate)
@@ -66,6 +78,8 @@ class SynScan:
             await self._ask(question, orders)
         assessment = self._assess(scan, echo, prohibitions, orders)
         tell = await self._locate(scan, assessment, orders)
+        if last:
+            self._close_early()
         for sweep in assessment.sweeps():
             yield tell(sweep)
 
@@ -96,7 +110,13 @@ class SynScan:
         def on_open(slots: I64) -> None:
             orders.shake([scan.block.key(slot) for slot in slots.tolist()])
 
+        settled = False
+
         def on_turn(_now: float) -> None:
+            nonlocal settled
+            if not settled and scan.settled == scan.block.slots >= MANY:
+                settled = True
+                orders.on_settled()
             counters = orders.counters
             orders.on_progress(counters.sent, counters.sent + scan.remaining, counters.received)
 

@@ -27,6 +27,11 @@ class JsonlSink:
     def port(self, verdict: Verdict) -> None:
         self._put(port_record(verdict))
 
+    def prepare(self) -> None:
+        from probe.report.jsonl_sweep import prepare
+
+        prepare()
+
     def ports(self, sweep: Sweep) -> None:
         from probe.report.jsonl_sweep import lines  # numpy takes 0.1 s to import, and who sweeps has it
 

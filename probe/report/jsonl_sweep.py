@@ -46,7 +46,14 @@ def _members(record: Record, names: tuple[str, ...]) -> str:
 
 
 def _registered(name: str | None) -> str:
+    if name and name.replace("-", "").isalnum() and name.isascii():  # nearly all of them, and nothing in it to escape
+        return f',"registered":"{name}"'
     return f",{dense({'registered': name})[1:-1]}" if name else ""
+
+
+def prepare() -> None:
+    """Make the tables that `lines` looks things up in."""
+    _STENCIL.prepare()
 
 
 _STENCIL = Stencil(_head, _cuts, ',"rtt_ms":', _registered)

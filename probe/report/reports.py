@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from probe.errors import OutputError, UsageError
 from probe.model import Finding, OutputSpec, Results, RunInfo, Summary, Verdict
@@ -47,6 +47,11 @@ def open_sink(spec: OutputSpec) -> Sink:
 
 class _Ending(Protocol):
     def abandon(self, *, keep: bool) -> None: ...
+
+
+@runtime_checkable
+class _Preparing(Protocol):
+    def prepare(self) -> None: ...
 
 
 class _Lasting(Sink, _Ending, Protocol):
@@ -101,6 +106,12 @@ class Reports:
 
     def start(self, run: RunInfo) -> None:
         self._tell(lambda sink: sink.start(run))
+
+    def prepare(self) -> None:
+        """There will be many verdicts soon, and there is time now to make ready for them."""
+        for output in self._outputs:
+            if isinstance(output.sink, _Preparing):
+                output.sink.prepare()
 
     def port(self, verdict: Verdict) -> None:
         self._told = True

@@ -43,6 +43,13 @@ class Stencil:
     rtt: str
     registered: Callable[[str | None], str]
 
+    def prepare(self) -> None:
+        """Make the tables that are made once, before anybody waits for a text."""
+        _registered(self)
+        _alldecimals()
+        _wholes(self.rtt)
+        _parts()
+
     def text(self, sweep: Sweep) -> str:
         """All lines of the sweep."""
         cuts = list(map(self.cuts, sweep.looks, sweep.own))

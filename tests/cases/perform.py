@@ -193,8 +193,8 @@ def _in_syn_recv() -> int:
 
 
 def probe_arguments(case: Case) -> list[str]:
-    """What probe is asked on the command line. CASES_WIRE=packet (or xdp) holds another wire than usual to the corpus, and
-    CASES_TIMEOUT=adaptive the timeouts that follow the round-trip time."""
+    """What probe is asked on the command line. CASES_WIRE=packet (or xdp) holds another wire than usual to the corpus,
+    and CASES_TIMEOUT=adaptive the timeouts that follow the round-trip time."""
     scan = case.scan
     adaptive = os.environ.get("CASES_TIMEOUT") == "adaptive" and case.family != "late" and case.scan.timeout <= 1.0
     return [
