@@ -1,4 +1,4 @@
-"""A control for the second look: how does this host's own reset sound?
+"""A control for our mark: how does this host's own reset sound?
 
 Where no closed port sent our mark back, it may be that the host never does, or that all its closed ports are rejected.
 A marked ACK to an open port tells: no rule of the firewall's rejects that, and no connection has it, so the host itself

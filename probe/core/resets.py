@@ -1,4 +1,5 @@
-"""Who sent a reset: the host itself, or something in its name? By its TTL, and by the DSCP of a second look."""
+"""Who sent a reset: the host itself, or something in its name? By its TTL, and by the DSCP of its answer to a
+marked SYN: the first attempt, or else a second look."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ class Voice:
 
 
 def reset_cause(ttl: int, look: int, voice: Voice) -> tuple[Cause, str]:
-    """Who sent a reset with this TTL, and the reason in words. `look` is what the second look brought (bits).
+    """Who sent a reset with this TTL, and the reason in words. `look` is what marked SYNs brought (bits).
 
     Packets of one host arrive with one TTL, and its resets send the DSCP of the SYN back. Another TTL is another
     sender; the same TTL without the DSCP, where the host's own resets have it, is a rule on the host.

@@ -52,4 +52,5 @@ def meant(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word.lower()[:80], choices, n=1, cutoff=0.6)
     if near:
         return f" (did you mean {near[0]!r}?)"
-    return f" (known: {', '.join(choices[:20])})" if choices else ""
+    more = f" and {len(choices) - 20} more" if len(choices) > 20 else ""
+    return f" (known: {', '.join(choices[:20])}{more})" if choices else ""
