@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probe.core.columns import I64, Bools, distinct
+from probe.core.columns import I64, Bools, belongs, distinct
 from probe.core.ledger import ENVOY, SETTLED
 
 if TYPE_CHECKING:
@@ -70,5 +70,5 @@ class Closing:
         """Whether every host that was asked has been heard, so that nothing need be waited out."""
         silent = self.silent()
         rows = self._scan.block.address_rows(silent)
-        asked = np.isin(rows, self._pending)
+        asked = belongs(rows, self._pending)
         return not self.envoys and bool(self.witnessed(silent[asked], rows[asked]).all())

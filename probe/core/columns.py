@@ -57,6 +57,15 @@ def distinct(values: I64) -> I64:
     return ordered[np.insert(ordered[1:] != ordered[:-1], 0, True)] if ordered.size else ordered
 
 
+def belongs(values: I64, some: I64) -> Bools:
+    """Which of the values are among some: `np.isin` likewise (see `distinct`)."""
+    ordered = np.sort(some)
+    if not ordered.size:
+        return np.zeros(values.size, np.bool_)
+    found: Bools = ordered[np.minimum(np.searchsorted(ordered, values), ordered.size - 1)] == values
+    return found
+
+
 class View:
     """Big-endian reads at each row's own offset, of all rows or of `lines`; the caller has checked the lengths."""
 
@@ -96,7 +105,7 @@ class View:
         return (zero, self.u32(offset + 12) | mapped), (zero, self.u32(offset + 16) | mapped)
 
 
-def grouped(numbers: U64 | I64 | npt.NDArray[np.float32]) -> tuple[I64, I64]:
+def grouped(numbers: npt.NDArray[np.generic]) -> tuple[I64, I64]:
     """The first row of each value, by value, and which of them each row is: `np.unique` likewise (see `distinct`)."""
     order = np.argsort(numbers, kind="stable")
     ordered = numbers[order]

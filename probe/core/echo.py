@@ -12,7 +12,7 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from probe.core.columns import I64
+from probe.core.columns import I64, grouped
 from probe.core.frames import Stamp
 from probe.core.ledger import ANSWERED, ECHOED, MARK, PLAIN, RESET_SEEN, SYN_ACK_SEEN, Counters, Ledger, tsval
 from probe.core.replies import ACK, RST, Batch, parse
@@ -114,6 +114,5 @@ def _open_ports_in_doubt(ledger: Ledger) -> I64:
 
     doubtful = hosts(closed & (ledger.look & PLAIN != 0)) & ~hosts(closed & (ledger.look & ECHOED != 0))
     is_open = np.flatnonzero((ledger.seen & ANSWERED == SYN_ACK_SEEN) & doubtful[rows])
-    _, first = np.unique(rows[is_open], return_index=True)
-    chosen: I64 = is_open[first]
+    chosen: I64 = is_open[grouped(rows[is_open])[0]]
     return chosen

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from probe.core.block import Block
-from probe.core.columns import I64, Bools
+from probe.core.columns import I64, Bools, grouped
 
 SYN_ACK, RESET = 0, 1
 CLASSES = (SYN_ACK, RESET)
@@ -48,9 +48,8 @@ class Hosts:
             if not rows.size:
                 return
             empty = np.flatnonzero(self._canaries[rows, kind, place] == 0)
-            fresh, index = np.unique(rows[empty], return_index=True)
-            chosen = empty[index]
-            self._canaries[fresh, kind, place] = columns[chosen] + 1
+            chosen = empty[grouped(rows[empty])[0]]
+            self._canaries[rows[chosen], kind, place] = columns[chosen] + 1
             left = np.ones(rows.size, np.bool_)
             left[chosen] = False
             rows, columns = rows[left], columns[left]

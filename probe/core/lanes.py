@@ -10,7 +10,7 @@ from collections import deque
 
 import numpy as np
 
-from probe.core.columns import I64
+from probe.core.columns import I64, distinct
 from probe.core.govern import Governor
 from probe.core.hosts import Hosts
 from probe.core.pace import Pace
@@ -95,7 +95,7 @@ class Lanes:
         """Put the questions to special hosts into their lanes; the others come back."""
         apart = self.special[rows]
         if apart.any():
-            for row in np.unique(rows[apart]).tolist():
+            for row in distinct(rows[apart]).tolist():
                 self.by_row[row].put(slots[rows == row])
         return slots[~(apart | self.given_up[rows])]
 

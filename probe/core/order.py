@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from probe.core.block import Block
-from probe.core.columns import I64
+from probe.core.columns import I64, belongs
 from probe.core.keyed import Permutation, key_from_seed
 
 VANGUARD = 16
@@ -68,7 +68,7 @@ def _vanguard(block: Block, first: Sequence[int]) -> I64:
     width = len(block.ports)
     if width <= 4 * VANGUARD:
         return np.empty(0, np.int64)
-    likely = np.flatnonzero(np.isin(block.ports, np.array(list(first)[:VANGUARD], np.int64)))
+    likely = np.flatnonzero(belongs(block.ports.astype(np.int64), np.array(list(first)[:VANGUARD], np.int64)))
     spread = np.linspace(0, width - 1, VANGUARD).astype(np.int64)
-    columns = np.concatenate([likely, spread[~np.isin(spread, likely)]])[:VANGUARD]
+    columns = np.concatenate([likely, spread[~belongs(spread, likely)]])[:VANGUARD]
     return np.sort(columns)

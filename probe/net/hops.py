@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from probe.core.columns import I64, Bytes
+from probe.core.columns import I64, Bytes, grouped
 from probe.model import Address
 from probe.net.intervals import Intervals, Keys
 from probe.net.netlink import (
@@ -97,12 +97,12 @@ class Hops:
         places = self._intervals.places(keys)
         shared = self._shared[places]
         by_gateway, alone = np.flatnonzero(shared), np.flatnonzero(~shared)
-        _, first = np.unique(places[by_gateway], return_index=True)
-        _, own = np.unique(keys[alone], return_index=True)
+        first, own = grouped(places[by_gateway])[0], grouped(keys[alone])[0]
         return np.concatenate([by_gateway[first], alone[own]])
 
     def _ask(self, keys: Keys, places: I64) -> None:
-        used, first = np.unique(places, return_index=True)
+        first = grouped(places)[0]
+        used = places[first]
         new = self._lanes[used] == _UNKNOWN
         addresses = [self._intervals.address(key) for key in keys[first[new]]]
         for place, address, route in zip(used[new].tolist(), addresses, routes_to(addresses), strict=True):

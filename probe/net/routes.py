@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from probe.core.block import Block, is_ipv4, split
-from probe.core.columns import I64
+from probe.core.columns import I64, grouped
 from probe.core.ledger import Local
 from probe.errors import WireError
 from probe.model import Address
@@ -102,7 +102,7 @@ def _by_interval(block: Block) -> Iterator[tuple[I64, Address | int]]:
         if alone or version == 6 or any(part.multipath for part in table):
             places = np.arange(len(rows))
         order = np.argsort(places, kind="stable")
-        _, first = np.unique(places[order], return_index=True)
+        first = grouped(places[order])[0]
         parts = [rows[part] for part in np.split(order, first[1:])] if rows.size else []
         for part, route in zip(parts, routes_to(block.address(part[0]) for part in parts), strict=True):
             yield part, route.source if isinstance(route, Route) else route

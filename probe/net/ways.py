@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from probe.core.columns import I64, Bytes
+from probe.core.columns import I64, Bytes, grouped
 from probe.model import Address
 from probe.net.hops import KERNEL, UNRESOLVED, Hops, Tables
 from probe.net.intervals import keys_of
@@ -121,7 +121,8 @@ class Ways:
         met = self._met[batch.version]
         used = np.flatnonzero(np.bincount(batch.lanes[batch.lanes >= 0])).tolist()
         if not met.issuperset(used):
-            lanes, first = np.unique(batch.lanes, return_index=True)
+            first = grouped(batch.lanes)[0]
+            lanes = batch.lanes[first].tolist()
             batch.lanes[[row for lane, row in zip(lanes, first, strict=True) if lane >= 0 and lane not in met]] = KERNEL
             met.update(used)
 

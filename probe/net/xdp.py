@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from probe.core.columns import I64, Bools, Bytes, fold, sum_words
+from probe.core.columns import I64, Bools, Bytes, alike, distinct, fold, sum_words
 from probe.core.replies import Batch
 from probe.net.devices import Devices
 from probe.net.ebpf import MOST_QUEUES, Program
@@ -150,7 +150,8 @@ class _Port:
         """Have the program take resets to these addresses."""
         known = self._sources.get(sources.ndim)
         if known is None or not (sources == known).all():
-            for source in np.unique(sources, axis=0):
+            columns = (sources, sources) if sources.ndim == 1 else sources.T
+            for source in sources[alike(*columns)[0]]:
                 number = np.array(source, ">u4" if sources.ndim == 1 else ">u8").tobytes()
                 self._program.own(number if len(number) == 16 else _MAPPED_PREFIX + number)
             self._sources[sources.ndim] = sources[0]
@@ -164,7 +165,7 @@ class _Port:
 def _received(sock: Xsk) -> list[Batch]:
     """Frames begin at one and the same byte of their chunks, nearly always."""
     received = sock.received(MOST_PACKETS)
-    found = [batch for start in np.unique(received.start).tolist() for batch in _at(start, sock.chunks, received)]
+    found = [batch for start in distinct(received.start).tolist() for batch in _at(start, sock.chunks, received)]
     sock.done(received)
     return found
 

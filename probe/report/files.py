@@ -120,6 +120,8 @@ class StandardOutput:
             self.flush()
 
     def _fit(self, text: str) -> str:
+        if text.isascii():
+            return text  # no encoding lacks these, and this is asked of a flag
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         return text.encode(encoding, "backslashreplace").decode(encoding)
 

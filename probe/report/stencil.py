@@ -98,7 +98,7 @@ def _alldecimals() -> Texts:
 def _registered(stencil: Stencil) -> Texts:
     """By port."""
     made = texts([stencil.registered(None)] * 65536)
-    for port, name in names().items():
+    for port, name in names("tcp").items():
         made[port] = stencil.registered(name)
     return made
 

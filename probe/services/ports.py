@@ -87,7 +87,7 @@ def _rank(entry: Entry, text: str) -> int:
 
 
 @cache
-def names(transport: str = "tcp") -> dict[int, str]:
+def names(transport: str) -> dict[int, str]:
     """`name_of` for every number that has one."""
     found: dict[int, str] = {}
     for first, last, alias, name in _of(transport):
