@@ -1,9 +1,9 @@
 """Attempts under way, and how long each is waited for.
 
 Who asks for a timeout gets it for each attempt, and more where the round trip takes longer. Where nobody does
-(`adaptive`), a host that answers is asked again after a pause of two round trips, and all attempts are heard out
-together at the end; one that has said nothing gets the whole time for each attempt, because nothing is known of how far
-it is, or of how much it bears.
+(`adaptive`), a host that answers is asked again after a pause of two round trips, and its last attempt is heard out for
+four; one that has said nothing gets the whole time for each attempt, because nothing is known of how far it is, or of
+how much it bears.
 
 Every queue is sorted by itself, because whoever left later waits no less: no heap, no timer per probe.
 """
@@ -19,7 +19,7 @@ from math import inf
 from probe.core.columns import I64, Bools
 from probe.core.loss import Window
 
-HASTE = 0.25  # seconds at least for an answer that is expected
+HASTE = 0.2  # seconds at least for an answer that is expected: no Linux gives a segment up sooner (TCP_RTO_MIN)
 PAUSE = 0.025  # seconds at least between two attempts
 LONGEST = 4  # timeouts: the most that slow answers extend them to, for whoever answers may be slow on purpose
 
@@ -60,7 +60,7 @@ class Flights:
 
     @property
     def expected(self) -> float:
-        """Seconds for an answer where one is expected, by the longest that it took so far."""
+        """Seconds for an answer of a host that gives answers, by the longest that one took so far."""
         return min(self.whole, max(HASTE, 4 * self.longest_rtt))
 
     @property
@@ -108,7 +108,7 @@ class Flights:
     @property
     def heard_out_at(self) -> float:
         """When every attempt has been waited for."""
-        return self._left_last + self.whole if self.adaptive else -inf
+        return self._left_last + self.expected if self.adaptive else -inf
 
     def lost(self) -> None:
         """Answers to all of these may have been lost in our own kernel."""

@@ -335,7 +335,8 @@ class Scan(Ledger):
 
     def waiting(self) -> Bools:
         """One bool per slot: its latest attempt has not been heard out, so its silence says nothing yet."""
-        waiting: Bools = self.sent_at + self._flights.whole > self._now
+        answers = np.repeat(self.hosts.gives != 0, len(self.block.ports)) if self.adaptive else False
+        waiting: Bools = self.sent_at + np.where(answers, self.wait, self._flights.whole) > self._now
         return waiting
 
     def settled_now(self, slots: I64, now: float) -> None:

@@ -14,7 +14,7 @@ from probe.net.wire import Wire
 
 TURN = 0.001  # seconds between two turns while there is something to send
 LOOK_AT_DROPS = 0.02  # seconds from one look at the kernel's drop counter to the next
-MOST = 4096  # packets of one turn: what was asked is heard soon, also where the rate allows more at once
+MOST, MOST_PLAIN = 4096, 1024  # packets of one turn, 10 ms and less: what was asked shall be heard soon
 MOST_BATCHES = 16  # of answers in one turn
 IDLE = 0.1  # seconds between two turns while everything waits for answers
 
@@ -72,6 +72,7 @@ async def pump(
     """Drive `scan` until it is done or `may_go_on(now)` is false. `on_open` gets slots that just became open."""
     clock = asyncio.get_running_loop().time
     losses = Losses(scan, wire)
+    most = MOST if wire.threaded else MOST_PLAIN
     readable = Readable(wire)
     with Sender(wire) as sender:
         while not scan.done and may_go_on(clock()):
@@ -81,7 +82,7 @@ async def pump(
                 _enter(scan, answers, came, on_open)
             pace.limit(min(pace.ceiling, scan.rate))
             now = clock()
-            tickets = scan.due(now, min(pace.budget(now), MOST))
+            tickets = scan.due(now, min(pace.budget(now), most))
             sender.begin(scan.frames(tickets, now))
             if wire.threaded:
                 _enter(scan, answers, came, on_open)

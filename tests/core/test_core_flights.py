@@ -43,14 +43,16 @@ def test_attempts_beyond_those_asked_for_wait_as_long_as_answers_took() -> None:
     assert over(flights, 10.41) == [4, 9]
 
 
-def test_without_a_timeout_who_answers_is_asked_again_after_a_pause_and_heard_out_at_the_end() -> None:
+def test_without_a_timeout_who_answers_is_asked_again_soon_and_heard_out_for_four_round_trips() -> None:
     flights = Flights(1.0, adaptive=True, longest_rtt=0.002)
     flights.sent(SLOTS, FIRST, window(), 10.0)
     assert flights.next_time() == 10.0 + PAUSE
     assert over(flights, 10.0 + PAUSE, {4}) == [4]
     assert over(flights, 10.99, {4}) == []
     assert over(flights, 11.0, {4}) == [9]
-    assert flights.heard_out_at == 11.0
+    assert flights.heard_out_at == 10.0 + HASTE
+    flights.longest_rtt = 0.1
+    assert flights.heard_out_at == 10.4
 
 
 def test_a_host_that_begins_to_answer_is_not_waited_for_any_longer() -> None:
