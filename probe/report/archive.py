@@ -95,12 +95,12 @@ class Archive:
     def verdicts(self, entry: Entry) -> Iterator[Verdict]:
         """By host and port."""
         with understood(self._path):
-            query = "SELECT said, host, port, rtt_ms FROM verdict WHERE run = ? ORDER BY host, port"
-            for said, host, port, rtt_ms in self._stored.rows(query, entry.id):
-                yield self._stored.verdict(said, self._stored.key(host, port), rtt_ms)
+            for stretch in self._stored.stretches(entry.id, times=True):
+                for port, rtt_ms in zip(range(stretch.first, stretch.end), stretch.times(), strict=True):
+                    yield self._stored.verdict(stretch.said, self._stored.key(stretch.host, port), rtt_ms)
 
     def compare(self, old: Entry, new: Entry) -> Diff:
-        """What changed from `old` to `new`; costs what differs."""
+        """What changed from `old` to `new`; costs what differs, and a little for each stretch."""
         with understood(self._path):
             return compare_stored(self._stored, old.id, new.id)
 
@@ -138,9 +138,8 @@ class Archive:
         """The end of a run that has none."""
         counts = Counter[State]()
         with understood(self._path):
-            looks = "SELECT said, count(*) FROM verdict WHERE run = ? GROUP BY said"
-            for said, number in self._stored.rows(looks, entry.id):
-                counts[self._stored.look(said).state] += number
+            for stretch in self._stored.stretches(entry.id):
+                counts[self._stored.look(stretch.said).state] += stretch.end - stretch.first
         return cut_short(counts)
 
 

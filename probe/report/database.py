@@ -1,7 +1,7 @@
 """The SQLite file that holds the history: opened, made, and every failure of it in a sentence.
 
 What runs say repeats itself: a thousand dropped ports are one look, seen at a thousand places, run after run. So the
-record of each look (`said`) is stored once, and a verdict is four small numbers and a round-trip time. Everything in
+record of each look (`said`) is stored once, and ports in a row that look alike are one row (`stretch`). Everything in
 `said`, `run.head` and `run.summary` is a record of the canonical form, without what the row says already.
 
 WAL lets one writer and many readers work side by side; writers take turns, one short transaction after the other.
@@ -18,14 +18,16 @@ from pathlib import Path
 from probe.errors import OutputError, UsageError
 from probe.judge.wording import printable
 from probe.report.files import opening_error, refuse_odd
+from probe.report.stretch import TABLE
 
 PATIENCE_S = 5.0  # how long to wait for another writer where nothing else is to be done
 _APPLICATION = 0x70726F62  # "prob": tells our files from other people's databases
-_VERSION = 1
+_VERSION = 2
 _DAMAGE = ("not a database", "malformed", "corrupt", "decode")
 _LONGEST_REASON = 200
 
-_SCHEMA = """
+_SCHEMA = f"""
+{TABLE};
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, profile TEXT NOT NULL, started TEXT NOT NULL,
     head TEXT NOT NULL, summary TEXT
@@ -33,10 +35,6 @@ CREATE TABLE run (
 CREATE INDEX run_of_profile ON run (profile, id);
 CREATE TABLE host (id INTEGER PRIMARY KEY, address TEXT NOT NULL, transport TEXT NOT NULL, UNIQUE (address, transport));
 CREATE TABLE said (id INTEGER PRIMARY KEY, record TEXT NOT NULL UNIQUE);
-CREATE TABLE verdict (
-    run INTEGER NOT NULL, host INTEGER NOT NULL, port INTEGER NOT NULL, said INTEGER NOT NULL, rtt_ms REAL,
-    PRIMARY KEY (run, host, port)
-) WITHOUT ROWID;
 CREATE TABLE finding (
     run INTEGER NOT NULL, number INTEGER NOT NULL, host INTEGER, port INTEGER, said INTEGER NOT NULL,
     PRIMARY KEY (run, number)
@@ -140,6 +138,8 @@ def _set_up(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
     if not tables:
         _make(connection)
+    elif version < _VERSION:
+        _upgrade(connection)
 
 
 def _make(connection: sqlite3.Connection) -> None:
@@ -152,3 +152,20 @@ def _make(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {_VERSION}")
     connection.execute("COMMIT")
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """Likewise. Where it fails, the file is what it was."""
+    from probe.report.migration import upgrade
+
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version < _VERSION:
+            upgrade(connection)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise

@@ -32,7 +32,7 @@ def prune(sql: sqlite3.Connection, keep: Keep, *, now: str, profile: str | None 
 
 def forget(sql: sqlite3.Connection, runs: list[tuple[int]]) -> None:
     """Take these runs out; what they said stays for others to say."""
-    for table, column in (("verdict", "run"), ("finding", "run"), ("run", "id")):
+    for table, column in (("stretch", "run"), ("finding", "run"), ("run", "id")):
         sql.executemany(f"DELETE FROM {table} WHERE {column} = ?", runs)  # noqa: S608 - our own words
 
 
@@ -43,5 +43,5 @@ def _days_before(now: str, days: int) -> str:
 
 
 def _forget_unsaid(sql: sqlite3.Connection) -> None:
-    still = "SELECT said FROM verdict UNION SELECT said FROM finding"
+    still = "SELECT said FROM stretch UNION SELECT said FROM finding"
     sql.execute(f"DELETE FROM said WHERE id NOT IN ({still})")  # noqa: S608 - our own words

@@ -12,6 +12,7 @@ from probe.report.database import Database, damaged, explained
 from probe.report.fields import FieldError, address, shown
 from probe.report.records import Record
 from probe.report.shorthand import SOMEWHERE, finding_from, record_from, verdict_at, verdict_from
+from probe.report.stretch import Stretch, stretch
 
 
 @contextlib.contextmanager
@@ -36,11 +37,14 @@ class Stored:
     def rows(self, query: str, *values: object) -> Iterator[Any]:
         return iter(self.database.sql.execute(query, values))
 
+    def stretches(self, run: int, *, times: bool = False) -> Iterator[Stretch]:
+        """All of a run by host and port, if wanted with their round-trip times."""
+        rtts = ", rtts" if times else ""
+        query = f"SELECT host, first, ports, said{rtts} FROM stretch WHERE run = ? ORDER BY host, first"  # noqa: S608 - ours
+        return (stretch(*row) for row in self.rows(query, run))
+
     def verdict(self, said: int, key: PortKey, rtt_ms: float | None = None) -> Verdict:
-        seen = self.look(said)
-        if rtt_ms is not None and not (isinstance(rtt_ms, float) and 0 <= rtt_ms < 1e300):
-            raise FieldError(f"{shown(rtt_ms)} is no round-trip time")
-        return verdict_at(seen, key, rtt_ms)
+        return verdict_at(self.look(said), key, rtt_ms)
 
     def finding(self, said: int, host: int | None, port: int) -> Finding:
         return finding_from(self._record(said), None if host is None else self.key(host, port))

@@ -1,29 +1,22 @@
 """Verdicts that wait to be written to the history, and their way into it.
 
-What takes the time is a statement for each row. So where many ports in a row look alike on a host, one statement writes
-them all: SQLite takes their round-trip times from a list of JSON, as whole microseconds.
+What takes the time is a row. So ports one after the other that look alike on a host are one, see `stretch`.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator
-from itertools import pairwise, repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
+
+from probe.report.stretch import INSERT, NO_TIME, Row, micros, packed
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-LONG = 64  # ports of a range that are worth a statement of their own
-_ONE = "INSERT INTO verdict (run, host, port, said, rtt_ms) VALUES (?, ?, ?, ?, ?)"
-_RANGE = """\
-INSERT INTO verdict (run, host, port, said, rtt_ms)
-SELECT ?, ?, ? + key, ?, value / 1000.0 FROM json_each(?)"""  # n / 1000.0 is what round(x, 3) gives, to the last bit
-
-Row = tuple[object, ...]
 
 
 class Waiting:
@@ -49,51 +42,37 @@ class Waiting:
             own.frombytes(new.tobytes())
         self._many = True
 
-    def insert(self, sql: sqlite3.Connection, run: int | None, hosts: list[int], said: list[int]) -> None:
-        """All of them, given the numbers of hosts and looks. Raises sqlite3.Error."""
-        whole = slice(0, len(self))
-        if not self._many or not _knows_json(sql):
-            sql.executemany(_ONE, self._rows(run, hosts, said, whole))
+    def insert(self, sql: sqlite3.Connection, run: int | None, hosts: Sequence[int], said: Sequence[int]) -> None:
+        """All of them, given the numbers of hosts and looks by place. Raises sqlite3.Error."""
+        sql.executemany(INSERT, self._stretches(run, hosts, said))
+
+    def _stretches(self, run: int | None, hosts: Sequence[int], said: Sequence[int]) -> Iterator[Row]:
+        if not self:
             return
-        for part, times in self._ranges():
-            if times is None:
-                sql.executemany(_ONE, self._rows(run, hosts, said, part))
-            else:
-                first = part.start
-                place = (run, hosts[self._hosts[first]], self._ports[first], said[self._said[first]])
-                sql.execute(_RANGE, (*place, f"[{','.join(times)}]"))
+        breaks, times = self._found_at_once() if self._many else self._found_in_turn()
+        for start, stop in pairwise((0, *breaks, len(self))):
+            own = times[4 * start : 4 * stop]
+            rtts = own if own.strip(b"\xff") else None
+            number = stop - start
+            yield run, hosts[self._hosts[start]], self._ports[start], number, said[self._said[start]], rtts
 
-    def _rows(self, run: int | None, hosts: list[int], said: list[int], part: slice) -> Iterator[Row]:
-        rtts = (None if isnan(rtt) else round(rtt, 3) for rtt in self._rtts[part])
-        numbers = (map(hosts.__getitem__, self._hosts[part]), self._ports[part])
-        return zip(repeat(run), *numbers, map(said.__getitem__, self._said[part]), rtts)
+    def _found_in_turn(self) -> tuple[Iterable[int], bytes]:
+        """Where a stretch ends and the next begins, and all round-trip times."""
+        columns = (self._hosts, self._said, (port - place for place, port in enumerate(self._ports)))
+        alike = enumerate(pairwise(zip(*columns, strict=True)), 1)
+        times = (NO_TIME if isnan(rtt) else micros(rtt) for rtt in self._rtts)
+        return [place for place, (before, after) in alike if before != after], packed(times)
 
-    def _ranges(self) -> Iterator[tuple[slice, Iterable[str] | None]]:
-        """All of them in parts; with the microseconds as JSON where a part is a range of ports that look alike."""
+    def _found_at_once(self) -> tuple[Iterable[int], bytes]:
+        """The same."""
         import numpy as np  # takes 0.1 s, and who added many has it
 
         from probe.report.stencil import thousandths
 
         hosts, said, ports, rtts = map(np.array, (self._hosts, self._said, self._ports, self._rtts))
-        micros, sure = thousandths(rtts)
-        texts, plain = list(map(str, micros.tolist())), sure | np.isnan(rtts)
-        for place in np.flatnonzero(~sure).tolist():
-            texts[place] = "null"
         breaks = (np.diff(ports.astype(np.int64)) != 1) | (hosts[1:] != hosts[:-1]) | (said[1:] != said[:-1])
-        ends = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(self)]
-        loose = 0  # where short ranges began that nothing was done about yet
-        for start, stop in pairwise(ends):
-            if stop - start >= LONG and plain[start:stop].all():
-                yield slice(loose, start), None
-                yield slice(start, stop), texts[start:stop]
-                loose = stop
-        yield slice(loose, len(self)), None
-
-
-def _knows_json(sql: sqlite3.Connection) -> bool:
-    """SQLite before 3.38 could be built without."""
-    try:
-        sql.execute("SELECT json_array()")
-    except sqlite3.OperationalError:
-        return False
-    return True
+        times, sure = thousandths(rtts)
+        times[np.isnan(rtts)] = NO_TIME
+        for place in np.flatnonzero(~(sure | np.isnan(rtts))).tolist():
+            times[place] = micros(float(rtts[place]))
+        return (np.flatnonzero(breaks) + 1).tolist(), times.astype("<u4").tobytes()

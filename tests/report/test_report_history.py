@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from probe.report.archive import Archive, Entry
 from probe.report.database import Database, LockedError
 from probe.report.history import HistorySink
 from probe.report.records import finding_record, port_record, run_record, summary_record
+from probe.report.stored import Stored
 from tests.judge.test_judge_diff import RUNS
 from tests.report.report_world import RUN, findings, summary, verdicts
 
@@ -152,9 +154,10 @@ def test_what_runs_have_in_common_is_stored_once(tmp_path: Path) -> None:
     store(file_in(tmp_path), verdicts(), named(2))
     sql = sqlite3.connect(file_in(tmp_path))
     (looks,) = sql.execute("SELECT count(*) FROM said").fetchone()
-    (rows,) = sql.execute("SELECT count(*) FROM verdict").fetchone()
+    rows, ports = sql.execute("SELECT count(*), sum(ports) FROM stretch").fetchone()
     sql.close()
-    assert rows == 400
+    assert ports == 400
+    assert rows < 200
     assert looks < 60
 
 
@@ -238,7 +241,7 @@ def test_what_only_forgotten_runs_said_is_forgotten(tmp_path: Path) -> None:
     store(file_in(tmp_path), verdicts(), named(1))
     store(file_in(tmp_path), run=named(2), keep=Keep(runs=1))
     sql = sqlite3.connect(file_in(tmp_path))
-    counts = [sql.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("verdict", "finding", "said")]
+    counts = [sql.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("stretch", "finding", "said")]
     sql.close()
     assert counts == [0, 0, 0]
 
@@ -267,6 +270,23 @@ def newer(path: Path) -> None:
     sql = sqlite3.connect(path)
     sql.execute("PRAGMA user_version = 99")
     sql.close()
+
+
+def test_one_of_the_first_version_is_made_over_when_it_is_opened(tmp_path: Path) -> None:
+    store(file_in(tmp_path), verdicts(), named(1))
+    before = told(file_in(tmp_path))
+    with closing(sqlite3.connect(file_in(tmp_path), isolation_level=None)) as sql:
+        sql.execute("CREATE TABLE verdict (run, host, port, said, rtt_ms)")
+        with Archive.open(file_in(tmp_path)) as opened:
+            stored = Stored(opened._database)
+            for each in stored.stretches(1, times=True):
+                for port, rtt in zip(range(each.first, each.end), each.times(), strict=True):
+                    sql.execute("INSERT INTO verdict VALUES (1, ?, ?, ?, ?)", (each.host, port, each.said, rtt))
+        sql.execute("DROP TABLE stretch")
+        sql.execute("PRAGMA user_version = 1")
+    assert told(file_in(tmp_path)) == before
+    store(file_in(tmp_path), verdicts(), named(2))
+    assert len(told(file_in(tmp_path))) == len(before)
 
 
 ODD: dict[str, Callable[[Path], object]] = {
@@ -410,7 +430,7 @@ def test_a_full_disk_is_told_and_what_stood_there_stays(tmp_path: Path) -> None:
     assert len(back(path, f"{1:016x}")) == 200
 
 
-@pytest.mark.parametrize("statement", ["INSERT INTO run", "INSERT INTO verdict", "COMMIT", "UPDATE run", "BEGIN"])
+@pytest.mark.parametrize("statement", ["INSERT INTO run", "INSERT INTO stretch", "COMMIT", "UPDATE run", "BEGIN"])
 def test_every_statement_may_fail(statement: str, tmp_path: Path) -> None:
     """Whatever fails leaves a sentence, a history that can be read, and no half of a batch."""
     opened = Database.open(file_in(tmp_path), create=True)

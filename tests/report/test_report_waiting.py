@@ -1,4 +1,4 @@
-"""Rows of the history that are written many at a time are those that are written one by one."""
+"""The rows of the history: ports in a row that look alike are one, however they came, and all come back."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.report import waiting
+from probe.report.fields import FieldError
+from probe.report.migration import upgrade
+from probe.report.stored_diff import Common, side_by_side
+from probe.report.stretch import TABLE, Stretch, stretch
 from probe.report.waiting import Waiting
 
 HOSTS, SAID = [70, 71, 72], [5, 9]
-TABLE = "CREATE TABLE verdict (run, host, port, said, rtt_ms, PRIMARY KEY (run, host, port)) WITHOUT ROWID"
+FIRST_VERSION = """
+CREATE TABLE verdict (
+    run INTEGER NOT NULL, host INTEGER NOT NULL, port INTEGER NOT NULL, said INTEGER NOT NULL, rtt_ms REAL,
+    PRIMARY KEY (run, host, port)
+) WITHOUT ROWID"""
+READ = "SELECT host, first, ports, said, rtts FROM stretch WHERE run = ? ORDER BY host, first"
 Row = tuple[int, int, int, float]
 
-times = st.sampled_from([np.nan, 0.0005, 2.0005, 1e6, 1022.9999]) | st.floats(0, 2000)
+times = st.sampled_from([np.nan, 0.0005, 2.0005, 1e6, 1022.9999, 4294967.2949]) | st.floats(0, 2000)
 
 
 @st.composite
@@ -28,17 +36,37 @@ def rows(draw: st.DrawFn) -> list[Row]:
     for host in range(draw(st.integers(1, 3))):
         steps = draw(st.lists(st.sampled_from([1, 1, 1, 1, 2, 7]), min_size=1, max_size=40))
         look = draw(st.integers(0, 1))
+        timed = draw(st.booleans())
         for port in accumulate(steps):
             look = 1 - look if draw(st.integers(0, 9)) == 0 else look
-            made.append((host, look, port, draw(times)))
+            made.append((host, look, port, draw(times) if timed else np.nan))
     return made
 
 
-def written(told: Waiting) -> list[tuple[object, ...]]:
+def expected(made: list[Row]) -> list[tuple[object, ...]]:
+    return [
+        (HOSTS[host], port, SAID[look], None if time != time else min(round(time, 3), 4294967.294))
+        for host, look, port, time in made
+    ]
+
+
+def stretches(sql: sqlite3.Connection, run: int = 3) -> list[Stretch]:
+    return [stretch(*row) for row in sql.execute(READ, (run,))]
+
+
+def unfolded(read: list[Stretch]) -> list[tuple[object, ...]]:
+    return [
+        (each.host, port, each.said, time)
+        for each in read
+        for port, time in zip(range(each.first, each.end), each.times(), strict=True)
+    ]
+
+
+def written(told: Waiting) -> list[Stretch]:
     with closing(sqlite3.connect(":memory:")) as sql:
         sql.execute(TABLE)
         told.insert(sql, 3, HOSTS, SAID)
-        return sql.execute("SELECT * FROM verdict").fetchall()
+        return stretches(sql)
 
 
 def in_turn(made: list[Row]) -> Waiting:
@@ -55,38 +83,60 @@ def at_once(made: list[Row]) -> Waiting:
     return told
 
 
-@pytest.fixture(autouse=True)
-def short_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "LONG", 3)
+@given(rows())
+def test_all_come_back_and_many_are_as_many_single_ones(made: list[Row]) -> None:
+    assert unfolded(written(at_once(made))) == expected(made)
+    assert written(in_turn(made)) == written(at_once(made))
+
+
+def test_ports_in_a_row_that_look_alike_are_one_row() -> None:
+    made = [(0, 0, port, 0.5) for port in (1, 2, 3, 4, 9)] + [(0, 1, port, np.nan) for port in range(10, 20)]
+    made += [(1, 1, 20, np.nan)]
+    assert [(each.host, each.first, each.end, each.said, each.rtts is None) for each in written(at_once(made))] == [
+        (70, 1, 5, 5, False),
+        (70, 9, 10, 5, False),
+        (70, 10, 20, 9, True),
+        (71, 20, 21, 9, True),
+    ]
+
+
+def test_nothing_is_no_row() -> None:
+    assert written(Waiting()) == []
 
 
 @given(rows())
-def test_many_are_as_many_single_ones(made: list[Row]) -> None:
-    expected = [
-        (3, HOSTS[host], port, SAID[look], None if time != time else round(time, 3)) for host, look, port, time in made
-    ]
-    assert written(at_once(made)) == written(in_turn(made)) == expected
+def test_a_history_of_the_first_version_is_made_over(made: list[Row]) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as sql:
+        sql.execute(FIRST_VERSION)
+        for run in (1, 2):
+            rest = [(run, *row) for row in expected(made)[run - 1 :]]
+            sql.executemany("INSERT INTO verdict VALUES (?, ?, ?, ?, ?)", rest)
+        sql.execute("BEGIN")
+        upgrade(sql)
+        sql.execute("COMMIT")
+        assert [unfolded(stretches(sql, run)) for run in (1, 2)] == [expected(made), expected(made)[1:]]
+        assert sql.execute("SELECT name FROM sqlite_master").fetchall() == [("stretch",)]
 
 
-def test_both_ways_are_taken() -> None:
-    statements: list[str] = []
-    made = [(0, 0, port, 0.5) for port in (1, 2, 3, 4, 9, 10)] + [(1, 0, port, 0.0005) for port in range(11, 20)]
-    with closing(sqlite3.connect(":memory:")) as sql:
-        sql.execute(TABLE)
-        sql.set_trace_callback(statements.append)
-        at_once(made).insert(sql, 3, HOSTS, SAID)
-    assert sum("json_each" in statement for statement in statements) == 1
-    assert sum("VALUES" in statement for statement in statements) == 2 + 9
+@pytest.mark.parametrize("ports", [(-1, 5), (65536, 1), (65530, 7), (5, 0), (5, -1), ("5", 1), (5, None), (5.0, 1)])
+def test_what_are_no_ports(ports: tuple[object, object]) -> None:
+    with pytest.raises(FieldError, match="are no ports"):
+        stretch(1, *ports, 1)
 
 
-def test_where_sqlite_knows_no_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "_knows_json", lambda _sql: False)
-    made = [(0, 0, port, 0.5) for port in range(1, 20)]
-    assert written(at_once(made)) == written(in_turn(made))
+@pytest.mark.parametrize("rtts", [b"", b"1234567", "12345678", 8, 0.5])
+def test_what_are_no_times(rtts: object) -> None:
+    with pytest.raises(FieldError, match="are no round-trip times of 2 ports"):
+        stretch(1, 80, 2, 1, rtts).times()
 
 
-def test_whether_sqlite_knows_json() -> None:
-    with closing(sqlite3.connect(":memory:")) as sql:
-        assert waiting._knows_json(sql)
-        sql.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_FUNCTION else 0)
-        assert not waiting._knows_json(sql)
+@given(rows(), rows())
+def test_side_by_side_every_port_is_seen_once(old: list[Row], new: list[Row]) -> None:
+    was, now = ({(row[0], row[1]): row[2] for row in expected(made)} for made in (old, new))
+    seen: dict[tuple[object, object], Common] = {}
+    for part in side_by_side(iter(written(at_once(old))), iter(written(at_once(new)))):
+        for port in range(part.first, part.end):
+            assert seen.setdefault((part.host, port), part) is part
+    assert {key: (part.was, part.now) for key, part in seen.items()} == {
+        key: (was.get(key), now.get(key)) for key in was | now
+    }
