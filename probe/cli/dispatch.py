@@ -26,10 +26,6 @@ def dispatch(arguments: list[str]) -> int:
     # fifth of the start. And at its end the interpreter would look through all it has: 15 ms.
     gc.set_threshold(GARBAGE)
     atexit.register(gc.freeze)
-    if name != "lab":  # whose commands are for others, and get the environment as it is
-        # numpy's OpenBLAS starts a thread per processor when it is loaded, and each spins for 0.1 s. Nothing here
-        # multiplies matrices.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         if name not in COMMANDS:
             from difflib import get_close_matches
