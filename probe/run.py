@@ -147,7 +147,8 @@ class _Ledger:
             self._each(verdicts)
 
     def _wants(self, address: Address) -> Collection[int]:
-        return range(65536) if address in self._begun else self.judge.wants(address)
+        begun = self._begun and address in self._begun  # the hash of an address takes longer than all else here
+        return range(65536) if begun else self.judge.wants(address)
 
     def _all(self, sweep: Sweep) -> None:
         for look, number in zip(sweep.looks, sweep.numbers(), strict=True):

@@ -139,7 +139,7 @@ def _set_up(connection: sqlite3.Connection, path: str) -> None:
     if not tables:
         _make(connection)
     elif version < _VERSION:
-        _upgrade(connection)
+        _upgrade(connection, path)
 
 
 def _make(connection: sqlite3.Connection) -> None:
@@ -154,7 +154,7 @@ def _make(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def _upgrade(connection: sqlite3.Connection) -> None:
+def _upgrade(connection: sqlite3.Connection, path: str) -> None:
     """Likewise. Where it fails, the file is what it was."""
     from probe.report.migration import upgrade
 
@@ -165,7 +165,9 @@ def _upgrade(connection: sqlite3.Connection) -> None:
             upgrade(connection)
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
+        if isinstance(error, ArithmeticError | LookupError | TypeError | ValueError):
+            raise damaged(path, "it has rows that no version of probe wrote") from error
         raise

@@ -15,6 +15,7 @@ from itertools import chain
 from probe.errors import OutputError
 from probe.model import Address, Finding, Keep, PortKey, RunInfo, Summary, Verdict
 from probe.report.database import Database, LockedError
+from probe.report.hosts import NUMBERED, own_number
 from probe.report.records import run_record, summary_record
 from probe.report.retention import forget, prune
 from probe.report.shorthand import dense, look, look_key, remark, remark_key
@@ -100,9 +101,11 @@ class HistorySink:
 
         from probe.report.numbering import numbered
 
-        hosts, looks, which = numbered(sweep, self._place, self._look)
-        numbers = np.array(hosts, np.uint32)[sweep.rows], np.array(looks, np.uint32)[which]
-        self._verdicts.add_all(*numbers, sweep.ports, sweep.rtt_ms)
+        transport = sweep.looks[0].key.transport
+        hosts = [self._place(address, transport) for _, address in sweep.places]
+        looks, which = numbered(sweep, self._look)
+        columns = np.array(hosts, np.uint64)[sweep.rows], np.array(looks, np.uint32)[which]
+        self._verdicts.add_all(*columns, sweep.ports, sweep.rtt_ms)
         self._flush_if_full()
 
     def _look(self, verdict: Verdict) -> int:
@@ -134,12 +137,16 @@ class HistorySink:
         # Verdicts come host by host, and making text of an address costs more than the rest of a row.
         last = self._last
         if last is None or last[0] != key.address or last[1] != key.transport:
-            last = self._last = (key.address, key.transport, self._place(str(key.address), key.transport))
+            last = self._last = (key.address, key.transport, self._place(key.address, key.transport))
         return last[2]
 
-    def _place(self, *host: str) -> int:
-        """That of an address and a transport."""
-        return self._hosts.place(host, lambda: host)
+    def _place(self, address: Address, transport: str) -> int:
+        """Its own number, or that of its place in the catalogue, from NUMBERED on."""
+        own = own_number(address, transport)
+        if own is not None:
+            return own
+        host = (str(address), transport)
+        return NUMBERED + self._hosts.place(host, lambda: host)
 
     def _flush_if_full(self) -> None:
         waiting = len(self._verdicts) + len(self._findings)
@@ -152,11 +159,15 @@ class HistorySink:
         run = self._id
         with self._database.transaction(patience_s) as sql:
             hosts, said = self._hosts.numbers(sql), self._said.numbers(sql)
-            self._verdicts.insert(sql, run, hosts, said)
+
+            def host_number(host: int) -> int:
+                return host if host < NUMBERED else NUMBERED + hosts[host - NUMBERED]
+
+            self._verdicts.insert(sql, run, host_number, said)
             sql.executemany(
                 "INSERT INTO finding (run, host, port, said, number) VALUES (?, ?, ?, ?, ?)",
                 [
-                    (run, None if host is None else hosts[host], port, said[what], number)
+                    (run, None if host is None else host_number(host), port, said[what], number)
                     for host, port, what, number in self._findings
                 ],
             )

@@ -17,7 +17,9 @@ def lines(sweep: Sweep, host: Callable[[str, str], int], look: Callable[[Verdict
     sweep = _decided(sweep)
     if not len(sweep):
         return ""
-    hosts, looks, which = numbered(sweep, host, look)
+    transport = sweep.looks[0].key.transport
+    hosts = [host(address, transport) for address in sweep.addresses()]
+    looks, which = numbered(sweep, look)
     columns = (
         texts(f"[{number}," for number in hosts)[sweep.rows],
         decimals(sweep.ports),

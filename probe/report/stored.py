@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import Any
 
 from probe.model import Address, Finding, PortKey, Verdict
 from probe.report.database import Database, damaged, explained
 from probe.report.fields import FieldError, address, shown
+from probe.report.hosts import NUMBERED
 from probe.report.records import Record
 from probe.report.shorthand import SOMEWHERE, finding_from, record_from, verdict_at, verdict_from
 from probe.report.stretch import Stretch, stretch
@@ -57,19 +59,24 @@ class Stored:
 
     def key(self, host: int, port: int) -> PortKey:
         if host not in self._hosts:
-            text, transport = self._one("SELECT address, transport FROM host WHERE id = ?", host)
-            self._hosts[host] = (address(text), transport)
+            self._hosts[host] = self._host(host)
         if type(port) is not int or not 0 <= port <= 65535:  # SQLite's types are suggestions
             raise FieldError(f"{shown(port)} is no port")
         return PortKey(*self._hosts[host], port)
+
+    def _host(self, number: int) -> tuple[Address, str]:
+        if type(number) is int and 0 <= number < NUMBERED:
+            return IPv4Address(number), "tcp"
+        text, transport = self._one("SELECT address, transport FROM host WHERE id = ? - ?", number, NUMBERED)
+        return address(text), transport
 
     def _record(self, said: int) -> Record:
         if said not in self._records:
             self._records[said] = record_from(*self._one("SELECT record FROM said WHERE id = ?", said))
         return self._records[said]
 
-    def _one(self, query: str, number: int) -> Any:
-        row = next(self.rows(query, number), None)
+    def _one(self, query: str, *numbers: int) -> Any:
+        row = next(self.rows(query, *numbers), None)
         if row is None:
             raise FieldError("a row names another that is not there")
         return row

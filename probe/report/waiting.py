@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Waiting:
-    """Columns, 18 bytes a verdict. Hosts and looks are places in catalogues, which have numbers in the end."""
+    """Columns, 22 bytes a verdict. What stands for hosts and looks has its number in the end."""
 
     def __init__(self) -> None:
-        self._hosts, self._said, self._ports, self._rtts = array("I"), array("I"), array("H"), array("d")
+        self._hosts, self._said, self._ports, self._rtts = array("Q"), array("I"), array("H"), array("d")
         self._many = False
 
     def __len__(self) -> int:
@@ -36,17 +36,17 @@ class Waiting:
         self._rtts.append(nan if rtt_ms is None else rtt_ms)
 
     def add_all(self, *columns: npt.NDArray[np.generic]) -> None:
-        """Hosts and looks of 32 bits, ports of 16, round-trip times of 64, NaN where there is none."""
+        """Hosts of 64 bits, looks of 32, ports of 16, round-trip times of 64, NaN where there is none."""
         mine: tuple[array[Any], ...] = (self._hosts, self._said, self._ports, self._rtts)
         for own, new in zip(mine, columns, strict=True):
             own.frombytes(new.tobytes())
         self._many = True
 
-    def insert(self, sql: sqlite3.Connection, run: int | None, hosts: Sequence[int], said: Sequence[int]) -> None:
-        """All of them, given the numbers of hosts and looks by place. Raises sqlite3.Error."""
-        sql.executemany(INSERT, self._stretches(run, hosts, said))
+    def insert(self, sql: sqlite3.Connection, run: int | None, host: Callable[[int], int], said: Sequence[int]) -> None:
+        """All of them, given the numbers of hosts and of looks. Raises sqlite3.Error."""
+        sql.executemany(INSERT, self._stretches(run, host, said))
 
-    def _stretches(self, run: int | None, hosts: Sequence[int], said: Sequence[int]) -> Iterator[Row]:
+    def _stretches(self, run: int | None, host: Callable[[int], int], said: Sequence[int]) -> Iterator[Row]:
         if not self:
             return
         breaks, times = self._found_at_once() if self._many else self._found_in_turn()
@@ -54,7 +54,7 @@ class Waiting:
             own = times[4 * start : 4 * stop]
             rtts = own if own.strip(b"\xff") else None
             number = stop - start
-            yield run, hosts[self._hosts[start]], self._ports[start], number, said[self._said[start]], rtts
+            yield run, host(self._hosts[start]), self._ports[start], number, said[self._said[start]], rtts
 
     def _found_in_turn(self) -> tuple[Iterable[int], bytes]:
         """Where a stretch ends and the next begins, and all round-trip times."""

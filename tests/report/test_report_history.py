@@ -8,7 +8,6 @@ import sqlite3
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +23,6 @@ from probe.report.archive import Archive, Entry
 from probe.report.database import Database, LockedError
 from probe.report.history import HistorySink
 from probe.report.records import finding_record, port_record, run_record, summary_record
-from probe.report.stored import Stored
 from tests.judge.test_judge_diff import RUNS
 from tests.report.report_world import RUN, findings, summary, verdicts
 
@@ -270,23 +268,6 @@ def newer(path: Path) -> None:
     sql = sqlite3.connect(path)
     sql.execute("PRAGMA user_version = 99")
     sql.close()
-
-
-def test_one_of_the_first_version_is_made_over_when_it_is_opened(tmp_path: Path) -> None:
-    store(file_in(tmp_path), verdicts(), named(1))
-    before = told(file_in(tmp_path))
-    with closing(sqlite3.connect(file_in(tmp_path), isolation_level=None)) as sql:
-        sql.execute("CREATE TABLE verdict (run, host, port, said, rtt_ms)")
-        with Archive.open(file_in(tmp_path)) as opened:
-            stored = Stored(opened._database)
-            for each in stored.stretches(1, times=True):
-                for port, rtt in zip(range(each.first, each.end), each.times(), strict=True):
-                    sql.execute("INSERT INTO verdict VALUES (1, ?, ?, ?, ?)", (each.host, port, each.said, rtt))
-        sql.execute("DROP TABLE stretch")
-        sql.execute("PRAGMA user_version = 1")
-    assert told(file_in(tmp_path)) == before
-    store(file_in(tmp_path), verdicts(), named(2))
-    assert len(told(file_in(tmp_path))) == len(before)
 
 
 ODD: dict[str, Callable[[Path], object]] = {
