@@ -24,6 +24,11 @@ class Driver(Protocol):
     def rate(self) -> float:
         """Packets per second that the path bears, so far as it is known; the caller's ceiling holds anyway."""
 
+    @property
+    def plenty(self) -> bool:
+        """Whether so much is still to be sent for the first time that what is due next can be asked for before it is
+        said what became of the last."""
+
     def due(self, now: float, budget: int) -> I64:
         """At most `budget` slots to send now."""
 

@@ -25,6 +25,8 @@ class EchoControl:
     """A driver (see `driver`) after the scan: one open port of each host that leaves it open. `ttls` has, by address
     row, the received TTLs of resets that sent our mark back."""
 
+    plenty = False
+
     def __init__(self, ledger: Ledger, wait: float, rate: float) -> None:
         self._ledger, self._wait, self._rate = ledger, wait, rate
         self.counters: Counters = ledger.counters

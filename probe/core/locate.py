@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno as errnos
 from dataclasses import dataclass, field
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ class Locate:
     At most `most_packets` leave, and none later than `most_seconds` after the first; what is open then is told as cut.
     """
 
+    plenty: ClassVar[bool] = False
     block: Block
     local: Local
     templates: f.Templates

@@ -25,6 +25,8 @@ GOOD = 2
 class Prohibitions:
     """A driver (see `driver`) after the scan. `doubtful` are the address rows whose silence it could not tell."""
 
+    plenty = False
+
     def __init__(self, ledger: Ledger, wait: float, rate: float) -> None:
         self._ledger, self._wait, self._rate = ledger, wait, rate
         self._good = dict.fromkeys(_rows_in_question(ledger), 0)

@@ -320,6 +320,11 @@ class Scan(Ledger):
         return self._flights.expected
 
     @property
+    def plenty(self) -> bool:
+        """Whether there are fresh probes left."""
+        return self._unsettled > 0 and self._order.left
+
+    @property
     def done(self) -> bool:
         return self._idle() and (self._closing.over or self._unsettled == 0)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from probe.core.columns import I64
 from probe.core.driver import Driver
 from probe.core.pace import Pace
 from probe.core.replies import Batch
-from probe.net.sender import Reports, Sender
+from probe.net.sender import Parts, Reports, Sender
 from probe.net.wire import Wire
 
 TURN = 0.001  # seconds between two turns while there is something to send
@@ -17,6 +18,14 @@ LOOK_AT_DROPS = 0.02  # seconds from one look at the kernel's drop counter to th
 MOST, MOST_PLAIN = 4096, 1024  # packets of one turn, 10 ms and less: what was asked shall be heard soon
 MOST_BATCHES = 16  # of answers in one turn
 IDLE = 0.1  # seconds between two turns while everything waits for answers
+
+
+class _Load(NamedTuple):
+    """What leaves in one turn, as it was made at `now`."""
+
+    size: int
+    parts: Parts
+    now: float
 
 
 class Readable:
@@ -74,23 +83,32 @@ async def pump(
     losses = Losses(scan, wire)
     most = MOST if wire.threaded else MOST_PLAIN
     readable = Readable(wire)
+
+    def choose(unspent: int = 0) -> _Load:
+        pace.limit(min(pace.ceiling, scan.rate))
+        now = clock()
+        tickets = scan.due(now, max(0, min(pace.budget(now) - unspent, most)))
+        return _Load(tickets.size, scan.frames(tickets, now), now)
+
+    ahead: _Load | None = None
     with Sender(wire) as sender:
-        while not scan.done and may_go_on(clock()):
+        while (ahead or not scan.done) and may_go_on(clock()):
             # Before time is looked at: what came while this process was not running came in time.
             answers, came = _answers(wire), clock()
             if not wire.threaded:
                 _enter(scan, answers, came, on_open)
-            pace.limit(min(pace.ceiling, scan.rate))
-            now = clock()
-            tickets = scan.due(now, min(pace.budget(now), most))
-            sender.begin(scan.frames(tickets, now))
+            load, ahead = ahead or choose(), None
+            sender.begin(load.parts)
             if wire.threaded:
                 _enter(scan, answers, came, on_open)
-            _note(scan, pace, await sender.finish(), now)
+                # Where nothing answers, the engine would wait for the sender, and then the sender for the engine.
+                if load.size == most and scan.plenty and not answers:
+                    ahead = choose(unspent=load.size)
+            _note(scan, pace, await sender.finish(), load.now)
             losses.watch(clock())
             scan.on_time(clock())
             on_turn(clock())
-            await readable.wait(0 if answers else _rest(scan, pace, clock(), tickets.size))
+            await readable.wait(0 if answers else _rest(scan, pace, clock(), load.size))
 
 
 def _answers(wire: Wire) -> list[Batch]:
