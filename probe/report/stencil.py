@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from probe.services.ports import names
 from probe.sweep import Sweep
 
 Texts = np.ndarray[Any, np.dtype[np.object_]]
+MANY_ALIKE = 32  # lines that are worth a text of their own
 _MANY = 1 << 12
 _WHOLES = 1 << 10  # round-trip times of less than so many milliseconds are put together from two tables
 
@@ -52,22 +53,83 @@ class Stencil:
 
     def text(self, sweep: Sweep) -> str:
         """All lines of the sweep."""
-        cuts = list(map(self.cuts, sweep.looks, sweep.own))
-        transport = sweep.looks[0].key.transport
-        addresses = texts(sweep.addresses())
-        targets = [target for target, _ in sweep.places]
-        heads = texts(self.head(target, address, transport) for target, address in zip(targets, addresses, strict=True))
+        pieces = _Pieces(self, sweep)
+        parts, done = [], 0
+        for start, stop in _silent(sweep):
+            parts += [pieces.mixed(slice(done, start)), pieces.alike(slice(start, stop))]
+            done = stop
+        return "".join([*parts, pieces.mixed(slice(done, None))])
+
+
+class _Pieces:
+    """What is made once for a sweep."""
+
+    def __init__(self, stencil: Stencil, sweep: Sweep) -> None:
+        self._stencil, self._sweep = stencil, sweep
+        self._cuts = list(map(stencil.cuts, sweep.looks, sweep.own))
+        self._openings, self._closings, self._ends = (
+            texts(getattr(cut, name) for cut in self._cuts) for name in ("opening", "closing", "end")
+        )
+        transport, targets = sweep.looks[0].key.transport, [target for target, _ in sweep.places]
+        self._addresses = texts(sweep.addresses())
+        made = zip(targets, self._addresses, strict=True)
+        self._heads = texts(stencil.head(target, address, transport) for target, address in made)
+        self._own = np.array(sweep.own)
+
+    def alike(self, part: slice) -> str:
+        """Ports of one host with one look and without times: they differ in the port, and next to nothing is done for
+        each."""
+        row, which = self._sweep.rows[part.start], self._sweep.which[part.start]
+        cuts, head = self._cuts[which], str(self._heads[row])
+        middle = cuts.opening + (self._addresses[row] if self._sweep.own[which] else "") + cuts.closing
+        return head + head.join(_tails(self._stencil, middle, cuts.end).of(self._sweep.ports[part]))
+
+    def mixed(self, part: slice) -> str:
+        """Any."""
+        rows, which, ports = self._sweep.rows[part], self._sweep.which[part], self._sweep.ports[part]
+        if not ports.size:
+            return ""
         columns = (
-            heads[sweep.rows],
-            decimals(sweep.ports),
-            texts(cut.opening for cut in cuts)[sweep.which],
-            np.where(np.array(sweep.own)[sweep.which], addresses[sweep.rows], ""),
-            texts(cut.closing for cut in cuts)[sweep.which],
-            *times(sweep.rtt_ms, self.rtt),
-            _registered(self)[sweep.ports],
-            texts(cut.end for cut in cuts)[sweep.which],
+            self._heads[rows],
+            decimals(ports),
+            self._openings[which],
+            np.where(self._own[which], self._addresses[rows], ""),
+            self._closings[which],
+            *times(self._sweep.rtt_ms[part], self._stencil.rtt),
+            _registered(self._stencil)[ports],
+            self._ends[which],
         )
         return joined(columns)
+
+
+class _Tails:
+    """What stands behind the head in the lines of one look, by port, made when it is first wanted."""
+
+    def __init__(self, stencil: Stencil, middle: str, end: str) -> None:
+        self._stencil, self._middle, self._end = stencil, middle, end
+        self._made, self._texts = np.zeros(65536, np.bool_), np.empty(65536, np.object_)
+
+    def of(self, ports: npt.NDArray[np.uint16]) -> list[str]:
+        new = ports[~self._made[ports]]
+        registered = _registered(self._stencil)[new]
+        middle, end = self._middle, self._end
+        made = (f"{port}{middle}{name}{end}" for port, name in zip(new.tolist(), registered, strict=True))
+        self._texts[new] = texts(made)
+        self._made[new] = True
+        found: list[str] = self._texts[ports].tolist()
+        return found
+
+
+_tails = lru_cache(maxsize=2)(_Tails)
+
+
+def _silent(sweep: Sweep) -> list[tuple[int, int]]:
+    """Where many in a row differ in nothing but the port."""
+    timed = ~np.isnan(sweep.rtt_ms)
+    changes = [column[1:] != column[:-1] for column in (sweep.rows, sweep.which, timed)]
+    ends = np.concatenate([[0], np.flatnonzero(np.logical_or.reduce(changes)) + 1, [len(sweep)]])
+    long = np.flatnonzero((np.diff(ends) >= MANY_ALIKE) & ~timed[ends[:-1]]) if len(sweep) else ends[:0]
+    return list(zip(ends[long].tolist(), ends[long + 1].tolist(), strict=True))
 
 
 def joined(columns: Sequence[Texts]) -> str:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from probe.core import assess
 from probe.model import Evidence, OutputSpec, PortKey, Reason, State, Verdict
-from probe.report import FORMATS, Sink
+from probe.report import FORMATS, Sink, stencil
 from probe.report.archive import Archive
 from probe.report.csv import CsvSink
 from probe.report.database import Database
@@ -35,6 +35,11 @@ from tests.report import report_world as world
 from tests.report.test_report_records import Memory
 
 sizes = st.sampled_from([1, 7, 1 << 14])
+
+
+@pytest.fixture(autouse=True, params=[3, stencil.MANY_ALIKE])
+def many_alike(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stencil, "MANY_ALIKE", request.param)
 
 
 def sweeps(of: Made, size: int) -> list[Sweep]:
