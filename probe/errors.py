@@ -6,7 +6,8 @@ Every error carries a sentence for people: what was wrong, where, what to do. `e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class ProbeError(Exception):
@@ -19,8 +20,7 @@ class UsageError(ProbeError):
     """The command line is wrong; nothing was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One mistake in a file. Line and column count from 1."""
 
     path: str

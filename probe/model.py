@@ -6,9 +6,11 @@ What users read of them (records, exit codes) is written down in the README.
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from probe.words import Cause as Cause
 from probe.words import Handshake as Handshake
@@ -20,14 +22,14 @@ from probe.words import State as State
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
 class AddressRange:
     """Consecutive addresses of one family, both ends included. `host` is the name that resolved to it, if one did."""
 
     version: int
     first: int
     last: int
-    host: str | None = field(default=None, compare=False)
+    host: str | None = dataclasses.field(default=None, compare=False)
 
     def __len__(self) -> int:
         return self.last - self.first + 1
@@ -50,8 +52,7 @@ class AddressRange:
         return self.last - self.first + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """A name of the profile and the addresses it stands for, exclusions already taken out."""
 
     name: str
@@ -65,8 +66,7 @@ class Target:
             yield from part
 
 
-@dataclass(frozen=True, slots=True)
-class ScanOptions:
+class ScanOptions(Struct, frozen=True):
     """How to scan. Rates are packets per second, times are seconds.
 
     `adaptive`: nobody asked for `timeout`, so attempts at hosts that answer need not wait for one another.
@@ -84,8 +84,7 @@ class ScanOptions:
     seed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Struct, frozen=True):
     """One line of `expect`: either by port (`ports`, `words`) or by service (`service`, `home`).
 
     `number` counts from 1 in the order of the profile, `line` and `column` point at it there.
@@ -110,24 +109,21 @@ class Expectation:
     stay: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSpec:
+class OutputSpec(Struct, frozen=True):
     """`-o FORMAT:PATH`; PATH `-` is standard output."""
 
     format: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """How much history stays: the newest `runs` of a profile, or those of the last `days`. One of the two is set."""
 
     runs: int | None = None
     days: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(Struct, frozen=True):
     """The `results:` section: a folder (as written, relative to the working directory) and the formats to put there.
 
     `history` is a file as written; None is the user's own.
@@ -139,8 +135,7 @@ class Results:
     keep: Keep | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AddressSpec:
+class AddressSpec(Struct, frozen=True):
     """One address expression as it was written: `range` for a literal, `host` for a name still to be looked up.
 
     `line` and `column` count from 1 and point into the profile; 0 where there is none (the command line).
@@ -153,8 +148,7 @@ class AddressSpec:
     column: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class TargetSpec:
+class TargetSpec(Struct, frozen=True):
     """A target as it was written: a name and at least one address expression."""
 
     name: str
@@ -163,8 +157,7 @@ class TargetSpec:
     column: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """A profile whose every word was understood. Addresses are not looked up yet; see `probe.profile.resolve`.
 
     `lab` is a path that can be opened from the working directory. An empty `scope` means: the literal targets.
@@ -185,8 +178,7 @@ class Profile:
     scan_column: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """The packet that decided, or what stood in its way. Absent fields are None and leave no trace in records.
 
     `ttl` is the received one (IPv6: hop limit), `window` the unscaled TCP window, `flags` tcpdump-like letters in
@@ -210,8 +202,7 @@ class Evidence:
     p_miss: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """The TLS layer as the handshake showed it. `sha256` is that of the DER certificate, in lower-case hex.
 
     `starttls` marks a layer that the server only puts on when it is asked to, beside a service in the clear.
@@ -228,16 +219,14 @@ class Tls:
     starttls: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HostKey:
+class HostKey(Struct, frozen=True):
     """An SSH host key whose owner was there to sign: `ssh-ed25519`, and the fingerprint as OpenSSH prints it."""
 
     type: str
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """What identified itself. `name` is None where only TLS did."""
 
     name: str | None = None
@@ -248,8 +237,7 @@ class Service:
     key: HostKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(Struct, frozen=True):
     """What a completed handshake brought: `banner` is the raw bytes, capped; they are hostile until escaped.
 
     `errno` is the symbolic name of what the kernel said where the handshake is `failed`.
@@ -261,8 +249,7 @@ class Conversation:
     errno: str | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PortKey:
+class PortKey(Struct, frozen=True, order=True):
     """What a verdict is about."""
 
     address: Address
@@ -270,8 +257,7 @@ class PortKey:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """One per (address, transport, port). `live` tells that something from this host itself was seen in this run."""
 
     target: str
@@ -291,8 +277,7 @@ class Verdict:
         return f"{self.state}/{self.cause}" if self.cause else str(self.state)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a service was found. `identity` is its host key's fingerprint or its certificate's sha256."""
 
     address: str
@@ -300,8 +285,7 @@ class Place:
     identity: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What became of one expectation, for one port or (by service) for the whole target."""
 
     outcome: Outcome
@@ -314,8 +298,7 @@ class Finding:
     verdict: Verdict | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunInfo:
+class RunInfo(Struct, frozen=True):
     """The head of a run. `wire` says how packets were sent (`raw`, `packet`, `xdp`, `connect`).
 
     `started` is UTC in ISO 8601. `shard` is `2/5` for the second part of five.
@@ -336,8 +319,7 @@ class RunInfo:
     shard: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """The end of a run. `counts` has every State; `sent` are probes on the wire, `received` the valid answers.
 
     `p_miss` is the estimated chance that an answer gets lost, by class (`syn-ack`, `reset`), `rate` the packets per

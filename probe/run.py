@@ -10,9 +10,13 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 import probe
 from probe.core.counters import Counters
@@ -40,8 +44,7 @@ if TYPE_CHECKING:
 TICK = 0.1  # seconds from one drawing of the progress to the next, where no packet moves
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A profile, its addresses pinned. `wire` as in `--wire`; `strict` makes an unproven deny incomplete.
 
     `baselines` has the verdicts of every run that an expectation compares with; `shard` is the part that is sent,
@@ -52,7 +55,7 @@ class Job:
     resolution: Resolution
     wire: Literal["auto", "raw", "packet", "xdp", "connect"] = "auto"
     strict: bool = False
-    baselines: Baselines = field(default_factory=dict)
+    baselines: Baselines = msgspec.field(default_factory=dict)
     shard: tuple[int, int] = (0, 1)
     resumed: Journal | None = None
 

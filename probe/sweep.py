@@ -7,9 +7,11 @@ or to write. It imports nothing heavy: its columns are numpy's, but only who mak
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.model import Address, PortKey, Verdict
 
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sweep:
+class Sweep(Struct, frozen=True, eq=False):
     """Some verdicts, by address and port. `places` has (target, address), `looks` a verdict of each kind.
 
     Columns, one row per verdict: `rows` is the index of its place, ascending; `ports`; `which` is the index of its

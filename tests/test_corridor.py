@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import probe.run as corridor
 from probe.core.assess import Circumstances

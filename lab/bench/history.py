@@ -12,10 +12,11 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from probe.judge import judge_port
 from probe.model import (

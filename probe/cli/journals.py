@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from probe.cli.histories import state_folder
 from probe.errors import UsageError

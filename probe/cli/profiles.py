@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from probe.errors import Problem, ProfileError, UsageError
 from probe.model import Address, Expectation, OutputSpec, Profile, ScanOptions, TargetSpec

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno as errnos
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.core.block import join
 from probe.core.character import Host, Senders, characters
@@ -23,8 +24,7 @@ from probe.sweep import Sweep, own
 SWEEP = 1 << 13  # slots judged together: overhead is nothing any more, and the text of so many lines stays in the cache
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True):
     """What else silence depends on: was the scan cut short, and did our kernel lose received packets?"""
 
     interrupted: bool = False

@@ -8,10 +8,10 @@ its character.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from msgspec import Struct
 
 from probe.core.columns import I64, Bools, distinct
 from probe.core.ledger import ANSWERED, ECHOED, OTHER, PLAIN, RESET_SEEN, SYN_ACK_SEEN, Ledger
@@ -25,8 +25,7 @@ _ECHO, _SPOKE, _OPEN = 1 << 8, 1 << 9, 1 << 10
 _ROW = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Struct, frozen=True):
     """What the answers of one address tell about it. `everywhere` says so of one that answers on every port."""
 
     live: bool

@@ -6,7 +6,9 @@ No guess: where two explanations fit the same packets, both are named, and what 
 from __future__ import annotations
 
 import errno as errnos
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.core.dissect import FIN, RST, Segment
 from probe.core.located import Located, in_words
@@ -18,8 +20,7 @@ EXIT_OPEN, EXIT_NOT_OPEN, EXIT_UNDECIDED = 0, 1, 3
 _STARTS = (32, 64, 128, 255)  # initial TTLs in use
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """The kernel's word on `connect()`: errno 0 for a connection, ETIMEDOUT after `waited` seconds without."""
 
     errno: int
@@ -34,8 +35,7 @@ class Word:
         return f"{self.waited:.1f} s" if self.waited >= 1 else f"{self.waited * 1e3:.3g} ms"
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
+class Conclusion(Struct, frozen=True):
     """`sentences` are for people; the last one says what to look at next."""
 
     state: State

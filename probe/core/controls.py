@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from functools import cached_property
-from random import Random
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +16,7 @@ import numpy.typing as npt
 from probe.core.columns import I64
 from probe.core.govern import Governor
 from probe.core.hosts import CLASSES, SYN_ACK, Hosts
+from probe.core.keyed import Lots, key_from_seed
 from probe.core.ledger import CONTROL, tsval
 from probe.core.loss import Losses, Window
 
@@ -50,11 +49,10 @@ class Controls:
 
     def __init__(self, hosts: Hosts, width: int, seed: int, totals: list[list[int]]) -> None:
         self.hosts, self.losses = hosts, Losses(hosts, totals)
-        self.busy: Callable[[int], bool] = lambda _slot: (
-            False
-        )  # our own connections may keep this open port from answering
+        # Whether our own connections may keep this open port from answering.
+        self.busy: Callable[[int], bool] = lambda _slot: False
         self._width = width
-        self._seed = seed
+        self._lots = Lots(key_from_seed(seed, "controls"))
         self._debt = 0.0
         self._turn = 0
         self._near: I64 = np.empty(0, np.int64)
@@ -65,11 +63,6 @@ class Controls:
         self._fastest = float("inf")
         self._tokens: dict[int, tuple[float, float]] = {}
 
-    @cached_property
-    def _random(self) -> Random:
-        """Python's own: of numpy's a few numbers are wanted, and it takes 15 ms to import."""
-        return Random(self._seed)  # noqa: S311 - whom to ask is no secret
-
     # --- choosing ------------------------------------------------------------------------------------------------
 
     def companions(self, room: int, now: float) -> I64:
@@ -79,7 +72,7 @@ class Controls:
         self._debt = min(self._debt - count, MOST)
         if count <= 0:
             return np.empty(0, np.int64)
-        rows = near[self._random.choices(range(near.size), k=count)]
+        rows = near[self._lots.draw(near.size, count)]
         slots = [self._canary(row) for row in rows.tolist()]
         return self._tickets([slot for slot in slots if self._may_ask(slot, now)])
 
@@ -87,7 +80,7 @@ class Controls:
         """All of them, the companions anywhere: whoever goes first in a burst finds a policer rested."""
         if not companions.size or not others.size:
             return np.concatenate([others, companions])
-        places = self._random.choices(range(others.size + 1), k=companions.size)
+        places = self._lots.draw(others.size + 1, companions.size)
         return np.insert(others, places, companions)
 
     def accompany(self, slots: I64, unsettled: int, trying: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from probe.core.columns import fold, sum_words
 from probe.core.extensions import DESTINATION, FRAGMENT, HOP_BY_HOP, ROUTING
@@ -17,8 +18,7 @@ TCP, TCP_HEADER = 6, 20
 MORE_FRAGMENTS, OFFSET = 0x2000, 0x1FFF
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(Struct, frozen=True):
     """`head` is what stands before the cut part: an IPv4 header, or an IPv6 one up to and with its fragment header.
 
     `key` names the datagram among those of all senders; `start` counts bytes of the cut part.

@@ -21,39 +21,36 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from msgspec import Struct
+
 from probe.model import Conversation
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one dialogue may cost: bytes received per connection (ciphertext under TLS), seconds over all of them."""
 
     received: int = 64 * 1024
     seconds: float = 8.0
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(Struct, frozen=True):
     """A fresh connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """The next bytes, at most `limit` of them, within `timeout` seconds."""
 
     timeout: float
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class StartTLS:
+class StartTLS(Struct, frozen=True):
     """A TLS handshake on this connection, whatever the certificate says, within `timeout` seconds."""
 
     server_name: str | None = None
@@ -61,13 +58,11 @@ class StartTLS:
     timeout: float = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Race:
+class Race(Struct, frozen=True, eq=False):
     """Branches that run at the same time, most likely first; use `race`. None is connected any more when it is over.
 
     The first branch takes over the connection that is open, every other one begins with `Connect`. A branch starts when
@@ -92,42 +87,35 @@ class Connected:
     nonce: bytes = field(default=bytes(32), compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """No connection; `errno` is the symbolic name (`ECONNREFUSED`, `ETIMEDOUT`)."""
 
     errno: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Timeout:
+class Timeout(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(Struct, frozen=True):
     """The connection is over: by RST, or in good order (FIN, TLS close_notify or alert)."""
 
     reset: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(Struct, frozen=True):
     """A limit is reached, in time or bytes; this connection brings nothing any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsUp:
+class TlsUp(Struct, frozen=True):
     """`version` as OpenSSL says it (`TLSv1.3`), `der` the peer's certificate, empty where it sent none."""
 
     version: str
@@ -135,8 +123,7 @@ class TlsUp:
     der: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFailed:
+class TlsFailed(Struct, frozen=True):
     """No TLS. `seen` are the first raw bytes of the peer's answer, `closed` how it ended the connection, if it did."""
 
     detail: str
@@ -144,8 +131,7 @@ class TlsFailed:
     closed: Closed | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Raced:
+class Raced(Struct, frozen=True):
     """What each branch returned, in their order; None for those that were cut off, or never started."""
 
     results: tuple[Any, ...]
@@ -155,8 +141,7 @@ Event = Connected | Failed | Sent | Data | Timeout | Closed | Spent | TlsUp | Tl
 Dialogue = Generator[Command, Event, Conversation]
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What came until it was quiet; `closed` where the peer ended the connection."""
 
     data: bytes = b""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from probe.core.replies import ACK, FIN, ICMP, ICMPV6, QUOTING, RST, SYN, TCP
 from probe.core.verdict import ICMP_REASONS
@@ -18,8 +19,7 @@ __all__ = ["ACK", "FIN", "RST", "SYN", "IcmpError", "Segment", "dissect"]
 _FIXED = {2: 4, 3: 3, 4: 2, 8: 10}  # option kind -> its length (RFC 9293 section 3.1, RFC 7323, RFC 2018)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """A TCP segment. `options` are in tcpdump's words; `timestamps` is (TSval, TSecr); `damaged`: a wrong checksum."""
 
     source: Address
@@ -41,8 +41,7 @@ class Segment:
         return len(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class IcmpError:
+class IcmpError(Struct, frozen=True):
     """An ICMP or ICMPv6 error and the TCP packet that it quotes. `reason` is None where it says nothing of a port."""
 
     sender: Address
@@ -62,8 +61,7 @@ class IcmpError:
         return ICMP_REASONS.get((self.sender.version, self.type, self.code))
 
 
-@dataclass(frozen=True, slots=True)
-class _Ip:
+class _Ip(Struct, frozen=True):
     source: Address
     destination: Address
     ttl: int

@@ -8,10 +8,10 @@ section 4.1 lists; a chain that goes on beyond is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from probe.core.columns import I64, Bools, Bytes, View
 from probe.core.options import walk
@@ -25,8 +25,7 @@ MOST_STEPS = MOST_OPTIONS + (MOST_OPTIONS + 1) * MOST_PADDING  # a longer list h
 SOURCE_ROUTED = (3, 4)  # RPL and segment routing, which a host refuses unless told (net/ipv6/exthdrs.c, ipv6_rthdr_rcv)
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """Of each row: what follows the last extension header, where that begins, and whether the kernel gets there.
 
     `protocol` stays an extension header's number where the chain is cut, too long, or hidden behind a later fragment.

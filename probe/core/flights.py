@@ -12,9 +12,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from math import inf
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.core.columns import I64, Bools
 from probe.core.loss import Window
@@ -24,8 +29,7 @@ PAUSE = 0.025  # seconds at least between two attempts
 LONGEST = 4  # timeouts: the most that slow answers extend them to, for whoever answers may be slow on purpose
 
 
-@dataclass(frozen=True, slots=True)
-class Flight:
+class Flight(Struct, frozen=True):
     """Attempts that left together at `left_at`, in `window`; from `expiry` on there may be others."""
 
     expiry: float
@@ -109,6 +113,11 @@ class Flights:
     def heard_out_at(self) -> float:
         """When every attempt has been waited for."""
         return self._left_last + self.expected if self.adaptive else -inf
+
+    def waiting(self, sent_at: npt.NDArray[np.float64], known: Bools | bool, now: float) -> Bools:
+        """Whether an answer to what was sent then may still come; `known` tells whose host gives answers."""
+        waiting: Bools = sent_at + np.where(known, self.expected, self.whole) > now
+        return waiting
 
     def lost(self) -> None:
         """Answers to all of these may have been lost in our own kernel."""

@@ -6,10 +6,9 @@ written here. Frames begin at the IP header: IPv4 rows are 60 bytes (20 + 20 + 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probe.core.columns import U64, Bytes, Halves, fold, sum_halves
 
@@ -63,8 +62,7 @@ _TCP_BYTES = 40  # header and options
 _PSEUDO = 6 + _TCP_BYTES  # the pseudo-header's protocol and length
 
 
-@dataclass(frozen=True, slots=True)
-class Templates:
+class Templates(Struct, frozen=True):
     """One SYN of each family, addresses, ports, sequence number and checksums zero."""
 
     ipv4: bytes
@@ -75,8 +73,7 @@ class Templates:
         assert len(self.ipv6) == SYN6.itemsize
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """What differs from probe to probe, one row each: halves of both addresses, ports and sequence number.
 
     `tsval` is the same for the whole batch: a kernel's timestamp clock ticks once a millisecond (RFC 7323 section 5.4).

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probe.core import frames as f
 from probe.core.block import Block, is_ipv4
@@ -48,8 +49,7 @@ def tsval(now: float) -> int:
     return int(now * 1000) & 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(Struct, frozen=True):
     """Our side: the source address for each address row (halves), and the reserved source port."""
 
     high: U64
@@ -57,8 +57,7 @@ class Local:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class IcmpKind:
+class IcmpKind(Struct, frozen=True):
     """Who said what, and how it arrived; shared by all probes that got the same answer.
 
     `sender` is None past MOST_ICMP_KINDS: the answer counts, only its sender is forgotten.
@@ -71,8 +70,7 @@ class IcmpKind:
     ttl: int
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What a batch brought: distinct slots that became open or closed by it, and the slots of all valid SYN-ACKs and
     resets, repeats included but not those that answer a second look. `echoes` has for each SYN-ACK the timestamp of
     ours that it answers, 0 where it does not say."""

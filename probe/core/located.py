@@ -7,11 +7,11 @@ nothing by itself; it may never answer anybody. So the word is "at or after" the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(Struct, frozen=True):
     """What SYNs of rising TTL to one port found. Hops count from 1; None stands for "none".
 
     `hop`, `address`: the last that answered for this port. `silent`: the first after it that did not, though it was

@@ -8,11 +8,11 @@ refused follows the Linux kernel; the files named below are its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probe.core.columns import I64, Bools, Bytes, View
 
@@ -59,8 +59,7 @@ def walk(
         lines, at, end = lines[going], at[going], end[going]
 
 
-@dataclass(frozen=True, slots=True)
-class TcpOptions:
+class TcpOptions(Struct, frozen=True):
     """`tsecr` (n,) uint32 is what `has_timestamp` (n,) bool says was there; the last of several counts.
 
     `refused` (n,) bool: the segment claims a signature, for which nobody here has a key, or hides one.

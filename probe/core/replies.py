@@ -8,12 +8,12 @@ can bend here is only which rows are left out; no field is read beyond the lengt
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probe.core import extensions
 from probe.core.columns import I64, Bools, Bytes, Halves, View, fold, is_mapped, sum_between, sum_halves
@@ -27,8 +27,7 @@ QUOTING = {4: (3, 11, 12), 6: (1, 2, 3, 4)}  # RFC 792, RFC 4443: all that quote
 QUOTED_TCP = 8  # bytes of the quoted transport header that RFC 792 promises: ports and sequence number
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Packets as they were received, from the IP header on.
 
     `rows` (n, stride) uint8, zero beyond each packet's end; `lengths` (n,) bytes captured; `intact` (n,) bool: the
@@ -43,8 +42,7 @@ class Batch:
         return len(self.lengths)
 
 
-@dataclass(frozen=True, slots=True)
-class TcpReplies:
+class TcpReplies(Struct, frozen=True):
     """Columns of well-formed TCP segments: `source`/`destination` are halves, `ttl` is the received one.
 
     `tsecr` is the timestamp echo (RFC 7323) where `has_timestamp`, else 0.
@@ -64,8 +62,7 @@ class TcpReplies:
     has_timestamp: Bools
 
 
-@dataclass(frozen=True, slots=True)
-class IcmpErrors:
+class IcmpErrors(Struct, frozen=True):
     """Columns of well-formed ICMP errors and of what they quote; `version` is 4 or 6."""
 
     sender: Halves
@@ -80,8 +77,7 @@ class IcmpErrors:
     ttl: Bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """`malformed` counts the TCP packets that no kernel would take. Foreign or broken ICMP is simply left out."""
 
     tcp: TcpReplies
@@ -140,8 +136,7 @@ def _padded(rows: Bytes) -> Bytes:
     return padded
 
 
-@dataclass(frozen=True, slots=True)
-class _Packets:
+class _Packets(Struct, frozen=True):
     """Packets of one family. `lines` count in the batch. `header` and `total` are lengths in bytes, right where `sound`
     says that the kernel would take the packet as far as its transport header; `protocol` is what the packet claims,
     sound or not."""
@@ -158,7 +153,7 @@ class _Packets:
     sound: Bools
 
     def where(self, chosen: Bools) -> _Packets:
-        columns = (getattr(self, column.name) for column in fields(self)[1:])
+        columns = (getattr(self, name) for name in self.__struct_fields__[1:])
         return _Packets(self.family, *(column[chosen] for column in columns))
 
 
@@ -270,17 +265,17 @@ def _no_errors() -> IcmpErrors:
 def _mapped(columns: _Columns, change: Callable[[Any], Any]) -> _Columns:
     """The same columns, each changed; of an address, both halves."""
     changed: dict[str, Any] = {}
-    for column in fields(columns):
-        value = getattr(columns, column.name)
-        changed[column.name] = tuple(map(change, value)) if isinstance(value, tuple) else change(value)
+    for name in columns.__struct_fields__:
+        value = getattr(columns, name)
+        changed[name] = tuple(map(change, value)) if isinstance(value, tuple) else change(value)
     return type(columns)(**changed)
 
 
 def _joined(parts: list[_Columns]) -> _Columns:
     """The columns of both families under one another."""
     joined: dict[str, Any] = {}
-    for column in fields(parts[0]):
-        values = [getattr(part, column.name) for part in parts]
+    for name in parts[0].__struct_fields__:
+        values = [getattr(part, name) for part in parts]
         pairs = isinstance(values[0], tuple)
-        joined[column.name] = tuple(map(np.concatenate, zip(*values, strict=True))) if pairs else np.concatenate(values)
+        joined[name] = tuple(map(np.concatenate, zip(*values, strict=True))) if pairs else np.concatenate(values)
     return type(parts[0])(**joined)

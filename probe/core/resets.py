@@ -3,14 +3,13 @@ marked SYN: the first attempt, or else a second look."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from probe.core.ledger import ECHOED, OTHER, PLAIN
 from probe.model import Cause
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Voice(Struct, frozen=True):
     """How the answers sound that surely are a host's own: received TTLs of its SYN-ACKs, and of those of its resets
     that sent our mark back."""
 

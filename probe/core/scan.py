@@ -321,7 +321,6 @@ class Scan(Ledger):
 
     @property
     def plenty(self) -> bool:
-        """Whether there are fresh probes left."""
         return self._unsettled > 0 and self._order.left
 
     @property
@@ -340,9 +339,8 @@ class Scan(Ledger):
 
     def waiting(self) -> Bools:
         """One bool per slot: its latest attempt has not been heard out, so its silence says nothing yet."""
-        answers = np.repeat(self.hosts.gives != 0, len(self.block.ports)) if self.adaptive else False
-        waiting: Bools = self.sent_at + np.where(answers, self.wait, self._flights.whole) > self._now
-        return waiting
+        known = np.repeat(self.hosts.gives != 0, len(self.block.ports)) if self.adaptive else False
+        return self._flights.waiting(self.sent_at, known, self._now)
 
     def settled_now(self, slots: I64, now: float) -> None:
         self._unsettled -= slots.size

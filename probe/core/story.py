@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from probe.core.dissect import ACK, RST, SYN, IcmpError, Segment, dissect
 from probe.core.tcpstate import IGNORED, Endpoint, TcpState
 from probe.model import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Tuple4:
+class Tuple4(Struct, frozen=True):
     """Both ends of the connection."""
 
     source: Address
@@ -20,8 +20,7 @@ class Tuple4:
     dport: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One packet. `iss` and `irs` are what relative numbers count from, None where not known yet.
 
     `since_ns` is the time since the packet before, None for the first. `state` is ours after the packet, `remark` what

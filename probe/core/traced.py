@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from probe.core.conclusion import Conclusion
 from probe.core.located import Located
 from probe.core.story import Tuple4
 
 
-@dataclass(frozen=True, slots=True)
-class TraceInfo:
+class TraceInfo(Struct, frozen=True):
     """`target` is what was asked for; `wire` is `raw`, or `connect` where only the kernel's word is known."""
 
     target: str
@@ -20,8 +19,7 @@ class TraceInfo:
     probe_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class TraceEnd:
+class TraceEnd(Struct, frozen=True):
     """`attempts` are the SYNs that were seen to leave, `place` is where those to a silent port end."""
 
     conclusion: Conclusion

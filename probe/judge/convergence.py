@@ -7,7 +7,9 @@ what it denies may not be open for the length of one scan, so a single leak viol
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from probe.judge.exits import exit_code
 from probe.model import Finding, Outcome, PortKey, Proof, State, Summary

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import Struct
+
 from probe.judge import exits
 from probe.judge.likeness import Layer, Undecided, answering, difference
 from probe.judge.relocation import Move, Pair, lost, moves
@@ -41,8 +43,7 @@ class Gap(StrEnum):
     UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One event. For a move `old` is the verdict of the old place then, `new` that of the new place now."""
 
     kind: Kind
@@ -51,8 +52,7 @@ class Change:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Diff:
+class Diff(Struct, frozen=True):
     """`gaps` has the ports that are not compared, by reason and by (address, transport); `unchanged` counts ports."""
 
     changes: tuple[Change, ...]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from probe.judge.likeness import answering
 from probe.judge.words import meets
 from probe.model import Address, Outcome, State, Verdict
@@ -40,8 +42,7 @@ class Seen:
         return (words, frozenset(self.services.items()), tuple(sorted(self.doubtful)))
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Hosts of one target of which the same can be expected. `whole`: there are no others of that target."""
 
     target: str

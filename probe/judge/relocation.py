@@ -13,23 +13,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from probe.judge.identity import Likeness, identity, likeness
 from probe.judge.likeness import answering, looks
 from probe.model import Handshake, Service, State, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """One port in both runs, changed."""
 
     old: Verdict
     new: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """A service that left `origin` and is at `goal` now."""
 
     origin: Pair

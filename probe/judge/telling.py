@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from probe.judge.identity import Likeness, likeness
 from probe.judge.wording import evidence_in_words, place, plural, ranges, seen_in_words, service_in_words, some
@@ -26,8 +27,7 @@ class Tells(Enum):
     UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """A verdict and what it tells. `likeness` compares with the baseline, `known` is what that had in this place."""
 
     tells: Tells

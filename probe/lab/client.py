@@ -23,6 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal, NoReturn, Self
 
+from msgspec import Struct
+
 from probe.errors import LabError
 from probe.lab import namespaces, places
 from probe.lab.tools import python_path
@@ -102,8 +104,7 @@ class Lab:
         self.close()
 
 
-@dataclass(frozen=True, slots=True)
-class LabInfo:
+class LabInfo(Struct, frozen=True):
     """A line of `probe lab list`. `detached` labs live until `down`, others end with the process that made them."""
 
     id: str

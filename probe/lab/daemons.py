@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from probe.errors import LabError
 from probe.lab.namespaces import NEW_NET, refuse_privileges, set_namespace, unshare_user
@@ -22,8 +23,7 @@ _POLL = 0.005
 _LOG_TAIL = 600
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     host: str
     daemon: Daemon
     process: subprocess.Popen[bytes]

@@ -5,37 +5,31 @@ The process that builds a lab imports neither pydantic nor YAML; it reads this.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from msgspec import Struct, json
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A host's place in a network. The interface bears the network's name; addresses are like `198.18.1.10/24`."""
 
     network: str
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """`to` is a prefix; `0.0.0.0/0` and `::/0` are the defaults."""
 
     to: str
     via: str
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A program by absolute path, its arguments, and the environment that it gets, which is all of it."""
 
     argv: tuple[str, ...]
     env: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Daemon:
+class Daemon(Struct, frozen=True):
     """A server: `folder` is its own, new one, with `files` in it; it is up once each port in `ready` accepts."""
 
     name: str
@@ -45,8 +39,7 @@ class Daemon:
     ready: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Struct, frozen=True):
     name: str
     sysctl: dict[str, str]
     links: tuple[Link, ...]
@@ -55,8 +48,7 @@ class Host:
     daemons: tuple[Daemon, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     id: str
     name: str
     path: str
@@ -64,29 +56,9 @@ class Plan:
     hosts: tuple[Host, ...]
 
     def dumps(self) -> str:
-        return json.dumps(asdict(self))
+        return json.encode(self).decode()
 
 
 def loads(text: str | bytes) -> Plan:
     """The inverse of `Plan.dumps`."""
-    data = json.loads(text)
-    return Plan(**{**data, "hosts": tuple(map(_host, data["hosts"]))})
-
-
-def _host(data: dict[str, Any]) -> Host:
-    return Host(
-        name=data["name"],
-        sysctl=data["sysctl"],
-        links=tuple(Link(link["network"], tuple(link["addresses"])) for link in data["links"]),
-        routes=tuple(Route(**route) for route in data["routes"]),
-        rules=tuple(map(_command, data["rules"])),
-        daemons=tuple(map(_daemon, data["daemons"])),
-    )
-
-
-def _command(data: dict[str, Any]) -> Command:
-    return Command(tuple(data["argv"]), data["env"])
-
-
-def _daemon(data: dict[str, Any]) -> Daemon:
-    return Daemon(data["name"], _command(data["command"]), data["folder"], data["files"], tuple(data["ready"]))
+    return json.decode(text, type=Plan)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from probe.errors import LabError, Problem, ProfileError
@@ -31,8 +31,7 @@ PLACEHOLDERS = {
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(Struct, frozen=True):
     """A network that can be built. `path` is the file it came from, absolute."""
 
     path: Path

@@ -11,7 +11,8 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from probe.errors import WireError
 from probe.net import raw
@@ -24,8 +25,7 @@ LARGEST = 1 << 16
 _NO_RIGHT = "packet sockets are not allowed here: run as root, or give the interpreter the capability CAP_NET_RAW"
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(Struct, frozen=True):
     """A packet from its IP header on; `intact` as for `core.replies.Batch`."""
 
     time_ns: int

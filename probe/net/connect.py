@@ -11,9 +11,9 @@ import itertools
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
 
 from asyncio_throttle import Throttler
+from msgspec import Struct
 
 from probe.core.verdict import HANDSHAKE_CAUSES
 from probe.model import Cause, Evidence, PortKey, Reason, State, Verdict
@@ -36,8 +36,7 @@ _MEANING: dict[int, tuple[State, Reason, Cause]] = {
 _ALIVE = frozenset({0, errno.ECONNREFUSED, errno.ECONNRESET})
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Attempt(Struct, frozen=True):
     """What the kernel said in the end; errno 0 is a connection."""
 
     key: PortKey

@@ -13,7 +13,8 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from probe.core.conclusion import Word
 from probe.core.story import Tuple4
@@ -31,8 +32,7 @@ SETTLE = 0.05  # seconds for the last packets to be seen
 See = Callable[[Captured], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(Struct, frozen=True):
     """The socket, bound but not connected, and both ends of its connection to be."""
 
     sock: socket.socket

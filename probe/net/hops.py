@@ -7,9 +7,9 @@ loopback.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from probe.core.columns import I64, Bytes, grouped
 from probe.model import Address
@@ -33,16 +33,14 @@ HEADER = 14  # bytes of an Ethernet header
 _TYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     """The same for every packet that goes this way: the interface's index, and the frame's first HEADER bytes."""
 
     interface: int
     header: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(Struct, frozen=True):
     """One picture of the kernel's tables. `dead` are next hops that were asked for their link address in vain: they
     are left to the kernel for as long as they stay silent, which asks again now and then."""
 

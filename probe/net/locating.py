@@ -8,9 +8,9 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from probe.core.block import Block, split
 from probe.core.bounds import locating

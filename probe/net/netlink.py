@@ -12,8 +12,9 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from probe.model import Address
 from probe.net.nlmsg import Message, Netlink, attribute, attributes
@@ -37,8 +38,7 @@ _NOWHERE = {6: errno.EINVAL, 7: errno.EHOSTUNREACH, 8: errno.EACCES, 9: errno.EA
 _AT_ONCE = 64  # requests in one datagram: their answers must fit our receive queue
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """The way to one address. `source` is what the kernel would send from, `gateway` None where the address is on the
     link itself, `interface` an index. `plain`: a packet goes out there as it is, to one host, in no tunnel."""
 
@@ -48,8 +48,7 @@ class Route:
     plain: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(Struct, frozen=True):
     """`state` is one NUD_ bit, `lladdr` the link address, empty while it is not known."""
 
     state: int
@@ -60,8 +59,7 @@ class Neighbour:
         return bool(self.state & NUD_VALID and self.lladdr)
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A network interface; `kind` is an ARPHRD_ number, `mtu` in bytes, `carrier` as far as the driver knows."""
 
     name: str
@@ -114,8 +112,7 @@ def _route(answer: Message, address: Address) -> Route | None:
     return Route(source, None if gateway == address else gateway, interface, plain)
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(Struct, frozen=True):
     """The destinations of one line of a routing table; `multipath`: the kernel picks one of several ways for each."""
 
     first: int

@@ -11,8 +11,9 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
+
+from msgspec import Struct
 
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 F_REQUEST, F_MULTI, F_ACK, F_DUMP_INTR, F_DUMP = 0x1, 0x2, 0x4, 0x10, 0x300
@@ -26,8 +27,7 @@ _PATIENCE = 5  # seconds; the kernel answers at once, so silence that long is a 
 _TRIES = 5  # a dump that is changed while it is read is read again
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One netlink message without its header."""
 
     kind: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from probe.core.counters import Counters
 from probe.core.pace import Pace
@@ -13,8 +14,7 @@ from probe.model import Address, PortKey
 from probe.net.handshakes import Handshakes
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(Struct, frozen=True):
     """`stop` is set by whoever wants the scan to end early; `deadline` is on the loop's clock.
 
     `handshakes` is None where they are not wanted. `on_progress` gets (packets sent, packets at most, answers),

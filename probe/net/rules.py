@@ -11,8 +11,9 @@ import errno
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from probe.net.nlmsg import Message, Netlink, attributes
 
@@ -38,8 +39,7 @@ ROUTE_GROUPS = sum(1 << (group - 1) for group in (1, 4, 7, 8, 11, 19))
 NFTABLES_GROUP = 1 << (7 - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(Struct, frozen=True):
     """`why` names the first thing found that has a say in every packet, None where nothing has; `closed` are the
     interfaces whose traffic is shaped or filtered."""
 

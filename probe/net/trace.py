@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 import probe
 from probe.core.conclusion import Conclusion, Word, blind, conclude
@@ -23,8 +24,7 @@ from probe.net.handshake import Ends, Handshake, prepare
 LOCATE_TIMEOUT = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Errand:
+class Errand(Struct, frozen=True):
     """`target` as it was asked for; `timeout` bounds the handshake (seconds); `locate` follows silent ports."""
 
     target: str

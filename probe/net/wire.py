@@ -6,11 +6,11 @@ does, and reports what the local machine refused as errno per row, because that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct, field
 
 from probe.core.columns import I64, MAPPED, U64
 from probe.core.plan import Scope
@@ -18,8 +18,7 @@ from probe.core.replies import Batch
 from probe.errors import WireError
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """`failed` maps an errno to the row numbers that the local machine would not send."""
 
     failed: dict[int, I64] = field(default_factory=dict)

@@ -6,7 +6,7 @@ said in a warning, and the next best is taken, so that no scan fails for being i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from probe.errors import WireError
 from probe.net.wire import Wire
@@ -20,8 +20,7 @@ _NEEDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """An open wire, and what must be said about it."""
 
     wire: Wire

@@ -11,10 +11,10 @@ import mmap
 import os
 import socket
 import struct
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probe.core.columns import I64
 
@@ -30,8 +30,7 @@ DESCRIPTOR = np.dtype([("address", np.uint64), ("length", np.uint32), ("options"
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(Struct, frozen=True):
     """`producer` and `consumer` are one number each, in memory shared with the kernel."""
 
     producer: npt.NDArray[np.uint32]

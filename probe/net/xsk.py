@@ -9,10 +9,10 @@ from __future__ import annotations
 import mmap
 import socket
 import struct
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probe.core.columns import I64, Bytes
 from probe.net import xdpring as x
@@ -23,8 +23,7 @@ SENDING = 4096  # frames under way
 OUTLETS = 2  # threads that may send at once
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """Frames as they were received: `chunk` and `start` say where in `Xsk.chunks`, `length` is in bytes."""
 
     chunk: I64

@@ -8,10 +8,10 @@ are collected; reading stops at the first where the text ceases to be YAML.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from msgspec import Struct
 
 from probe.errors import Problem, ProfileError
 from probe.profile import scalars, source, syntax
@@ -21,8 +21,7 @@ MAX_DEPTH = 32
 _MAX_PROBLEMS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """What was read. `root` is None where the text is no YAML mapping at all; then `problems` says why."""
 
     root: Map | None

@@ -6,8 +6,9 @@ Works on whatever lines could be understood, so that a slip elsewhere does not h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations
+
+from msgspec import Struct
 
 from probe.errors import Problem
 from probe.model import Expectation
@@ -17,8 +18,7 @@ from probe.profile.schema import ExpectKeys
 from probe.profile.words import MEETINGS, UNCHANGED, meant, quoted
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """What was understood of one line. `number` counts from 1, `node` is its place, `whole` that nothing is missing.
 
     A line with a `baseline` is several: one for each `change`, with `was`, and itself for what is `otherwise`.

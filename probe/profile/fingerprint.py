@@ -5,12 +5,13 @@ Comments, line numbers, where results go and the seed do not count; names count 
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from typing import Any
 
-from probe.model import Profile
+from msgspec import Struct
+
+from probe.model import AddressRange, Profile
 from probe.profile.resolution import Resolution
 
 _NOT_ASKED = frozenset({"line", "column", "seed", "host"})
@@ -24,8 +25,8 @@ def fingerprint(profile: Profile, resolution: Resolution, shard: tuple[int, int]
 
 
 def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        names = (field.name for field in dataclasses.fields(value))
+    if isinstance(value, Struct | AddressRange):
+        names = value.__struct_fields__ if isinstance(value, Struct) else ("version", "first", "last")
         return {name: _plain(getattr(value, name)) for name in names if name not in _NOT_ASKED}
     if isinstance(value, frozenset):
         return sorted(value)

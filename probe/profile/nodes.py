@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from probe.profile.scalars import Value
 
@@ -12,8 +13,7 @@ from probe.profile.scalars import Value
 REFUSED: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """One value. An absent one (`key:`) is None and has the place of its key. `refused`: a Problem names it already."""
 
     line: int
@@ -22,15 +22,13 @@ class Scalar:
     refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class List:
+class List(Struct, frozen=True):
     line: int
     column: int
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A key with its own place, and what stands behind it."""
 
     line: int
@@ -39,8 +37,7 @@ class Entry:
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(Struct, frozen=True):
     line: int
     column: int
     entries: tuple[Entry, ...]

@@ -6,8 +6,10 @@ The look-up is an argument, so nothing here touches the network. Addresses are h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import IPv6Address
+
+from msgspec import Struct
 
 from probe.errors import Problem, ProfileError
 from probe.model import Address, AddressRange, AddressSpec, Profile, Target, TargetSpec
@@ -17,8 +19,7 @@ from probe.profile.targets import no_host
 Lookup = Callable[[str], Sequence[Address]]
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(Struct, frozen=True):
     """What will be scanned, and what must never be left. All ranges are sorted and disjoint within their tuple."""
 
     targets: tuple[Target, ...]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from probe.errors import UsageError
 from probe.judge.diff import Diff
@@ -31,8 +32,7 @@ _ID = re.compile(r"[0-9a-f]{4,}")
 _RUN = "SELECT id, head, summary FROM run"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A run in the history. Without a `summary` it was killed, or is going on."""
 
     id: int

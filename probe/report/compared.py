@@ -6,7 +6,8 @@ Kinds of record: `diff` (the head), `change` (one event), `not-compared` (ports,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from probe.judge.diff import Change, Diff, Gap, Kind
 from probe.model import Address, RunInfo, Verdict
@@ -14,8 +15,7 @@ from probe.profile.ports import format_ports
 from probe.report.records import SCHEMA_VERSION, Record, port_record
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """`complete` says that both runs were: what an interrupted run did not get to may have changed."""
 
     old: RunInfo

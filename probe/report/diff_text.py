@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -28,8 +28,7 @@ _GROUPS_SHOWN = 200
 _MEANING = {0: "nothing changed", 1: "something changed", 3: "no change was seen, but not everything could be compared"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Struct, frozen=True):
     sample: Change
     ports: list[int]
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from probe.judge.wording import printable
 from probe.model import Address
@@ -29,8 +30,7 @@ class FieldError(ValueError):
     """What is wrong with a record; its text names the field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(Struct, frozen=True):
     """One JSON object."""
 
     record: dict[str, Any]

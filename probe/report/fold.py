@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import filterfalse
 
+from msgspec import Struct
+
 from probe.model import Address, Evidence, Finding, State, Verdict
 from probe.spans import Spans
 
@@ -22,8 +24,7 @@ _NONE = dict.fromkeys(State, 0)
 Signature = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """Ports of one host that look the same; `sample` is the verdict of one of them."""
 
     ports: Collection[int]
@@ -98,8 +99,7 @@ class Hosts(dict[Address, Host]):
         return self.get(address) or self.setdefault(address, Host(target, address))
 
 
-@dataclass(frozen=True, slots=True)
-class FindingGroup:
+class FindingGroup(Struct, frozen=True):
     """Findings that differ in the port alone."""
 
     sample: Finding

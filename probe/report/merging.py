@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.errors import UsageError
 from probe.judge import ServiceWatch, Tally, exit_code, judge_port
@@ -20,8 +22,7 @@ from probe.report.reading import Recorded
 _SHARD = re.compile(r"([0-9]{1,5})/([0-9]{1,5})")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A file and the run in it."""
 
     path: str

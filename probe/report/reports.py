@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from probe.errors import OutputError, UsageError
 from probe.model import Finding, OutputSpec, Results, RunInfo, Summary, Verdict
@@ -58,8 +59,7 @@ class _Lasting(Sink, _Ending, Protocol):
     """A sink that is its own place, such as the history."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Output:
+class _Output(Struct, frozen=True):
     sink: Sink
     out: _Ending
 

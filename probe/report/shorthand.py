@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from probe.judge.wording import place
 from probe.model import Evidence, Finding, PortKey, Verdict

@@ -8,12 +8,12 @@ sample at these seams, so that both ways of writing say the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from probe.model import Verdict
 from probe.services.ports import names
@@ -25,8 +25,7 @@ _MANY = 1 << 12
 _WHOLES = 1 << 10  # round-trip times of less than so many milliseconds are put together from two tables
 
 
-@dataclass(frozen=True, slots=True)
-class Cuts:
+class Cuts(Struct, frozen=True):
     """What lines of one look have in common. Where an address is its own responder, it goes behind `opening`."""
 
     opening: str
@@ -34,8 +33,7 @@ class Cuts:
     end: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stencil:
+class Stencil(Struct, frozen=True):
     """How a format writes: `head` of a place, `cuts` of a look (told whether its address is its own responder), what
     stands before a round-trip time where there is one, and the name that is registered for a port, None without one."""
 

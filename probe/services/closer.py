@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from probe.core.dialogue import Command, Connect, Connected, Event, StartTLS, TlsFailed, TlsUp, listen
 from probe.model import Service, Tls

@@ -8,7 +8,8 @@ PostgreSQL need more than bytes; they are dialogues of their own in `identify`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from probe.services import (
     amqp,
@@ -36,8 +37,7 @@ from probe.services import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(Struct, frozen=True):
     """`request` goes first. `more` gets the whole answer to it and returns what to say then, or nothing.
 
     All that the server said on the connection, to both, goes to the matchers in one piece. `text` marks lines that a

@@ -7,7 +7,8 @@ broken servers are what a scanner has to name. Nothing of the body is interprete
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from probe import __version__
 from probe.model import Service

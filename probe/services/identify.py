@@ -11,7 +11,9 @@ there would be an attempt to log in. Nothing is ever written, logged in to, or f
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.core.dialogue import (
     Command,
@@ -38,8 +40,7 @@ Found = Generator[Command, Event, Service | None]
 Opened = Generator[Command, Event, bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """What one hello came to."""
 
     hello: str

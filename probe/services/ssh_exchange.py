@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from probe.services.ssh_wire import Fields, MalformedError, mpint, string
 
@@ -25,8 +26,7 @@ HOST_KEYS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One method under way: what we send, how it and the answer are written into the hash, and what they make."""
 
     hash: str

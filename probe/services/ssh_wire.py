@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from probe.core.dialogue import Command, Data, Event, Read
 
 MOST_PACKET = 35000  # RFC 4253, 6.1: every implementation must manage this much; nobody needs more before a login
@@ -49,8 +51,7 @@ class Fields:
         return tuple(self.string().decode("ascii", "replace").split(","))
 
 
-@dataclass(frozen=True, slots=True)
-class KexInit:
+class KexInit(Struct, frozen=True):
     """What a side offers, as far as it concerns the host key. `payload` is what gets signed."""
 
     payload: bytes

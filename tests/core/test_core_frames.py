@@ -6,13 +6,13 @@ import errno
 import ipaddress
 import socket
 import struct
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.core.keyed import Key, Permutation, key_from_seed, siphash24
+from probe.core.keyed import Key, Lots, Permutation, key_from_seed, siphash24
 
 WORD = (1 << 64) - 1
 PAPER_KEY: Key = struct.unpack("<2Q", bytes(range(16)))
@@ -122,3 +122,18 @@ def test_neighbours_are_spread() -> None:
     order = Permutation(1 << 16, key_from_seed(3, "order"))[:]
     together = (order[1:] // 4096 == order[:-1] // 4096).mean()
     assert 0.04 < together < 0.09  # 1/16 = 0.0625 by chance
+
+
+@given(keys, st.integers(1, 1 << 32), st.lists(st.integers(0, 600), max_size=5))
+def test_lots_are_fixed_by_their_key_however_they_are_drawn(key: Key, below: int, counts: list[int]) -> None:
+    lots = Lots(key)
+    drawn = np.concatenate([np.empty(0, np.int64), *(lots.draw(below, count) for count in counts)])
+    assert np.array_equal(drawn, Lots(key).draw(below, sum(counts)))
+    assert ((drawn >= 0) & (drawn < below)).all()
+
+
+def test_every_lot_is_drawn_as_often() -> None:
+    drawn = np.bincount(Lots(key_from_seed(1, "lots")).draw(10, 10_000))
+    assert drawn.size == 10
+    assert drawn.min() > 900
+    assert drawn.max() < 1100

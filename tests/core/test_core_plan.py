@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from probe.core import plan as plans
 from probe.core.block import Block, is_ipv4, join, split
@@ -182,7 +183,7 @@ def test_the_numbers_of_a_plan() -> None:
 def test_locating_is_in_the_numbers_of_a_plan() -> None:
     target = Target("a", (AddressRange(4, 0xC6120000, 0xC6120001),))
     options = ScanOptions(tcp=tuple(range(1, 101)), rate=1000.0, attempts=3, timeout=2.0)
-    plain, plan = Plan.of([target], options), Plan.of([target], replace(options, locate=True))
+    plain, plan = Plan.of([target], options), Plan.of([target], structs.replace(options, locate=True))
     assert plain.locating.packets == 0
     assert plan.locating.packets == 3 * (4 * 200 + 60 * 2)
     assert plan.most_s - plain.most_s == pytest.approx(plan.locating.seconds) == 2.76 + 30 + 24
@@ -207,7 +208,7 @@ def test_a_plan_without_numpy_is_the_same(
     parts: list[AddressRange], ports: set[int], shard: tuple[int, int], finished: set[Address]
 ) -> None:
     plan = Plan.of([Target("t", tuple(parts))], ScanOptions(tcp=tuple(ports)), shard)
-    plan = replace(plan, finished=frozenset(finished))
+    plan = dataclasses.replace(plan, finished=frozenset(finished))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plans, "BLOCK_SLOTS", 20)
         in_blocks = [block.key(slot) for block in plan.cut() for slot in range(block.slots)]

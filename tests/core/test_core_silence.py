@@ -91,11 +91,14 @@ def test_a_policed_path(policed: float, ports: int, most: float, closed: bool) -
 
 
 @pytest.mark.parametrize("loss", [0.05, 0.2])
-@pytest.mark.parametrize("seed", range(3))
-def test_random_loss_each_way(loss: float, seed: int) -> None:
-    after = scan_through(range(1, 401), weather=Weather(syn_loss=loss, reply_loss=loss), seed=seed)
-    assert after.states() == {(True, State.OPEN): 200, (False, State.FILTERED): 200}
-    assert after.seconds < 25
+def test_random_loss_each_way(loss: float) -> None:
+    took = []
+    for seed in range(3):
+        after = scan_through(range(1, 401), weather=Weather(syn_loss=loss, reply_loss=loss), seed=seed)
+        assert after.states() == {(True, State.OPEN): 200, (False, State.FILTERED): 200}
+        took.append(after.seconds)
+    assert sorted(took)[1] < 20
+    assert max(took) < 60  # one in eight has bad luck: its control probes are lost in a row, and it slows down
     trials, misses = np.sum(after.scan.counters.trials, axis=0)
     assert misses / trials == pytest.approx(1 - (1 - loss) ** 2, abs=0.1)
 

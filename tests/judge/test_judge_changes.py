@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from probe.judge import Judge, judge
 from probe.model import Cause, Expectation, Finding, HostKey, Outcome, Proof, Service, Tls, Verdict

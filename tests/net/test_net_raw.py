@@ -155,7 +155,7 @@ def test_the_fakes_answer_as_the_kernel_does(loopback: Loopback) -> None:
     assert sorted({known(row) for row in real}) == sorted(map(known, fake.tcp))
 
 
-COLUMNS = list(TcpReplies.__dataclass_fields__)
+COLUMNS = list(TcpReplies.__struct_fields__)
 TCP_FLAGS, TCP_WINDOW = COLUMNS.index("flags"), COLUMNS.index("window")
 
 

@@ -6,12 +6,12 @@ import errno
 import json
 import os
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from probe.errors import OutputError, ResultsError, UsageError
 from probe.model import Reason, Verdict

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from probe.cli import main
 from probe.errors import UsageError
@@ -35,7 +35,7 @@ def part(seen: list[Verdict], shard: str | None = None, **changes: object) -> Pa
     found = judged(seen)
     back = [verdict_of(Fields(port_record(verdict))) for verdict in seen]
     told = [finding_of(Fields(finding_record(finding))) for finding in found]
-    run = replace(world.RUN, shard=shard, **changes)  # type: ignore[arg-type]
+    run = replace(world.RUN, shard=shard, **changes)
     return Part(f"{shard}.jsonl", Recorded(run, {one.key: one for one in back}, told, world.summary(found)))
 
 

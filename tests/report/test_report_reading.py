@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from probe.errors import ResultsError
 from probe.model import (
@@ -75,17 +75,17 @@ def test_what_was_written_comes_back() -> None:
 
 
 def filled(kind: type[Any]) -> Any:
-    """A value of a dataclass of the model with something in every field."""
+    """A value of a struct of the model with something in every field."""
     hints = typing.get_type_hints(kind)
-    return kind(**{field.name: _some(hints[field.name]) for field in dataclasses.fields(kind)})
+    return kind(**{field.name: _some(hints[field.name]) for field in structs.fields(kind)})
 
 
 def _some(hint: Any) -> Any:
     """Something of a type: the first that may stand there, and not the default."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         return _some(next(part for part in typing.get_args(hint) if part is not type(None)))
-    if dataclasses.is_dataclass(hint):
-        return filled(hint)  # type: ignore[arg-type]
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return filled(hint)
     inner = typing.get_args(hint)
     if typing.get_origin(hint) in (tuple, frozenset):
         return hint((_some(inner[0]),))
