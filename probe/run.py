@@ -199,7 +199,7 @@ async def _run(job: Job, scanner: Scanner, warnings: tuple[str, ...], reports: R
     ledger.resume()
     plan = plan.resumed(ledger.known)
     ticking = asyncio.create_task(_tick(progress, clock))
-    orders = replace(_orders(job, plan, info.seed, counters, stop, progress), on_settled=reports.prepare)
+    orders = replace(_orders(job, plan, info.seed, counters, stop, progress), on_rest=reports.prepare)
     async for verdicts in scanner.verdicts(orders):
         ledger.take(verdicts)
     ledger.findings(ledger.judge.finish())

@@ -113,7 +113,9 @@ CONTENDERS = [
 def installed(contender: Contender, argv: list[str]) -> tuple[list[str], dict[str, str]]:
     """The command with the program's path, and the environment that it wants."""
     if not contender.package:
-        return argv, {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
+        return argv, environment
     tool = find(argv[0], REPOSITORY)
     if tool is None:
         raise SystemExit(f"{argv[0]} is missing: sh lab/debs.sh {contender.package}")

@@ -162,7 +162,7 @@ class Ledger:
         slots, looks = slots_of(tickets), tickets & LOOK != 0
         rows = self.block.address_rows(slots)
         marked = looks | (self.tries[slots] == 0) if self.mark_first else looks
-        seq = np.where(looks, self.look_cookies(slots), self.cookies(slots))
+        seq = np.where(looks, self.look_cookies(slots), self.cookies(slots)) if looks.any() else self.cookies(slots)
         return f.Stamp(
             source=(self.local.high[rows], self.local.low[rows]),
             destination=(self.block.high[rows], self.block.low[rows]),

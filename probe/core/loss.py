@@ -75,6 +75,12 @@ class Losses:
         """The loss of this class in the whole run; None where there was no control probe."""
         return estimate(*self.totals[kind]) if self.totals[kind][0] else None
 
+    def stands_out(self, row: int, kind: int) -> bool:
+        """Whether this host loses much more than the others do."""
+        trials, misses = int(self._hosts.trials[row, kind]), int(self._hosts.misses[row, kind])
+        overall = self.overall(kind) or 0.0
+        return len(self._hosts.gives) > 1 and trials >= 8 and misses > 4 + 2 * overall * trials
+
     def _pooled(self, window: Window, kind: int) -> float:
         trials, misses = self._regimes[window.regime][kind]
         regime = estimate(trials, misses)

@@ -246,7 +246,7 @@ class Scan(Ledger):
 
     def _wait_over(self, slots: I64, window: Window, now: float) -> None:
         rows = self.block.address_rows(slots)
-        if self.confidence is not None:
+        if self.confidence is not None and self.hosts.gives[rows].any():  # of hosts that give none, silence is no sum
             self.silence[slots] -= np.log(self.controls.losses.p_miss(window, rows)).astype(np.float32)
         if not window.void:
             self.quiet[slots] += 1
@@ -308,6 +308,12 @@ class Scan(Ledger):
     def _listening(self) -> bool:
         """Whether an answer to the last attempts may still come."""
         return self._unsettled > 0 and self._now < self._flights.heard_out_at
+
+    @property
+    def resting(self) -> bool:
+        """Whether all is answered, or everything sent that need be, and only what nobody expects may still come."""
+        under_way = self._flights or self._again or self._later or self.lanes.busy
+        return self._unsettled == 0 or (self._listening and not under_way and not self.plenty)
 
     @property
     def rate(self) -> float:
@@ -388,13 +394,7 @@ class Scan(Ledger):
             return
         if self.hosts.silent_run[row] >= RUN and self.hosts.last_good[row].max() < trial.left_at:
             self.lanes.darken(row, now)
-        elif trial.window and self._stands_out(row, trial):
+        elif trial.window and self.controls.losses.stands_out(row, trial.kind):
             share = 1 - self.hosts.misses[row, trial.kind] / self.hosts.trials[row, trial.kind]
             rate = self.governor.rate * self.hosts.unsettled[row] / max(1, self._unsettled)
             self.lanes.slow(row, max(5.0, float(rate) * share), self.ceiling, now)
-
-    def _stands_out(self, row: int, trial: Trial) -> bool:
-        """Whether this host loses much more than the others do."""
-        trials, misses = int(self.hosts.trials[row, trial.kind]), int(self.hosts.misses[row, trial.kind])
-        overall = self.controls.losses.overall(trial.kind) or 0.0
-        return len(self.hosts.gives) > 1 and trials >= 8 and misses > 4 + 2 * overall * trials

@@ -18,8 +18,8 @@ class Orders(Struct, frozen=True):
     """`stop` is set by whoever wants the scan to end early; `deadline` is on the loop's clock.
 
     `handshakes` is None where they are not wanted. `on_progress` gets (packets sent, packets at most, answers),
-    `on_open` the ports that have just been found open; `on_settled` is called where very many are answered, and only
-    contradictions are still waited for.
+    `on_open` the ports that have just been found open; `on_rest` is called where there are many, and only
+    what nobody expects is still waited for.
     """
 
     plan: Plan
@@ -33,7 +33,7 @@ class Orders(Struct, frozen=True):
     on_progress: Callable[[int, int, int], None]
     counters: Counters
     on_open: Callable[[list[PortKey]], None] = lambda keys: None
-    on_settled: Callable[[], None] = lambda: None
+    on_rest: Callable[[], None] = lambda: None
 
     def may_go_on(self, now: float) -> bool:
         return not self.stop.is_set() and now < self.deadline

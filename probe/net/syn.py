@@ -29,7 +29,7 @@ from probe.sweep import Sweep
 LIKELY_OPEN = (80, 443, 22, 25, 53, 8080, 445, 3389, 21, 23, 110, 143, 3306, 5432, 8443, 993)
 
 
-MANY = 1 << 13  # verdicts that are worth making ready for
+MANY = 1 << 10  # verdicts that are worth making ready for
 
 
 class SynScan:
@@ -110,13 +110,13 @@ class SynScan:
         def on_open(slots: I64) -> None:
             orders.shake([scan.block.key(slot) for slot in slots.tolist()])
 
-        settled = False
+        rested = False
 
         def on_turn(_now: float) -> None:
-            nonlocal settled
-            if not settled and scan.settled == scan.block.slots >= MANY:
-                settled = True
-                orders.on_settled()
+            nonlocal rested
+            if not rested and scan.block.slots >= MANY and scan.resting:
+                rested = True
+                orders.on_rest()
             counters = orders.counters
             orders.on_progress(counters.sent, counters.sent + scan.remaining, counters.received)
 
