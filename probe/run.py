@@ -83,7 +83,8 @@ class _Stop:
 
 def run(job: Job, reports: Reports, progress: Progress) -> int:
     """Scan, judge, report; returns the exit code. Raises WireError before anything is sent."""
-    scanner, warnings = open_scanner(job.wire, needed_rate(job))
+    plan = Plan.of(job.resolution.targets, job.profile.scan, job.shard)
+    scanner, warnings = open_scanner(job.wire, job.profile.scan.rate, plan.packets)
     if job.profile.scan.locate and scanner.name == "connect":
         warnings += ("dropped ports are not located: that needs raw sockets",)
     for warning in warnings:
@@ -95,15 +96,9 @@ def run(job: Job, reports: Reports, progress: Progress) -> int:
         scanner.close()
 
 
-def needed_rate(job: Job) -> float:
-    """Packets a second that the wire should bear: what is asked for, but no more than all of them in one second. To
-    open the fastest wire takes longer than to send a small job by the plain one."""
-    plan = Plan.of(job.resolution.targets, job.profile.scan, job.shard)
-    return min(job.profile.scan.rate, plan.packets)
-
-
-def open_scanner(wire: str, rate: float) -> tuple[Scanner, tuple[str, ...]]:
-    """The best scanner that this user may use, and what must be said about the choice. Only that one is imported."""
+def open_scanner(wire: str, rate: float, packets: int) -> tuple[Scanner, tuple[str, ...]]:
+    """The best scanner that this user may use for at most so many packets, and what must be said about the choice. Only
+    that one is imported."""
     from probe.net.connect import ConnectScan
 
     if wire == "connect":
@@ -112,7 +107,7 @@ def open_scanner(wire: str, rate: float) -> tuple[Scanner, tuple[str, ...]]:
         demand_raw()
         from probe.net.syn import SynScan
 
-        scanner = SynScan(rate, wire)
+        scanner = SynScan(wire, rate, packets)
         return scanner, scanner.warnings
     except WireError as error:
         if wire != "auto":

@@ -117,10 +117,3 @@ def test_only_what_is_looked_at_is_told_in_turn(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(Reports, "ports", lambda _self, sweep: calls.append(len(sweep)))
     lines(of, replace(JOB, profile=replace(JOB.profile, expectations=(expected,))), tmp_path, at_once=True)
     assert calls == [40, 1, 69, *[1] * 30]  # 20-59, 60, 61-89 and 20-59, 60, too few to be worth it
-
-
-@pytest.mark.parametrize("ports, rate, needed", [(1, 1e7, 3), (65535, 1e7, 196605), (65535, 300.0, 300)])
-def test_a_small_job_needs_no_fast_wire(ports: int, rate: float, needed: float) -> None:
-    options = ScanOptions(tcp=tuple(range(1, ports + 1)), rate=rate)
-    here = Target("web", (AddressRange(4, 1, 1),))
-    assert corridor.needed_rate(corridor.Job(Profile("p", "p.yaml", options), Resolution((here,), ()))) == needed

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from probe.core.replies import Batch
 from probe.net.abreast import Abreast
 from probe.net.devices import Devices
-from probe.net.ring import Ring
+from probe.net.ring import FEWEST, FRAMES, Ring
 from probe.net.ways import FrameSender, Ways
 from probe.net.wire import Sent
 
@@ -75,10 +75,12 @@ class FastWire:
             source.close()
 
 
-def packet_wire(port: int) -> FastWire:
-    """Frames by sendmmsg on two threads, answers from one ring. Raises OSError."""
+def packet_wire(port: int, packets: int | None = None) -> FastWire:
+    """Frames by sendmmsg on two threads, answers from one ring: one for all of them, if they are few. Raises
+    OSError."""
+    frames = FRAMES if packets is None else min(FRAMES, max(FEWEST, 1 << packets.bit_length()))
     with ExitStack() as stack:
-        ring = Ring(port)
+        ring = Ring(port, frames)
         stack.callback(ring.close)
         wire = FastWire("packet", Abreast(Devices(), Devices()), [ring], ring.fileno)
         stack.pop_all()

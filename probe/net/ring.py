@@ -28,6 +28,7 @@ ETH_P_ALL = 3
 
 FRAME = 512  # bytes: 80 of headers, and the longest ICMP error that can quote a SYN of ours, extensions included
 FRAMES = 1 << 16  # an eighth of a second at half a million answers a second
+FEWEST = 1 << 13  # two batches
 _BLOCK = 1 << 16
 _PAYLOAD = 80  # where the IP header begins: TPACKET2_HDRLEN aligned, and 16 (net/packet/af_packet.c, tpacket_rcv)
 MOST_PACKETS = 4096  # a batch: bounds memory and the time away from sending

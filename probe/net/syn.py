@@ -36,10 +36,10 @@ class SynScan:
     """Opened before anything is sent, so that a missing right is known early. `warnings` say what was asked for
     and could not be had. Raises WireError."""
 
-    def __init__(self, rate: float, wire: str) -> None:
+    def __init__(self, wire: str, rate: float, packets: int) -> None:
         self._port = ReservedPort()
         try:
-            choice = choose(rate, wire, self._port.number)
+            choice = choose(wire, rate, packets, self._port.number)
         except BaseException:
             self._port.close()
             raise

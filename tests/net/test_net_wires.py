@@ -50,7 +50,7 @@ class Machine:
     def __post_init__(self) -> None:
         self.opened: list[FakeWire] = []
 
-    def open(self, name: str, _port: int) -> FakeWire:
+    def open(self, name: str, _port: int, _packets: int | None = None) -> FakeWire:
         trouble = self.troubles.get(name)
         if isinstance(trouble, OSError):
             raise trouble
@@ -66,11 +66,16 @@ def machine(monkeypatch: pytest.MonkeyPatch, **troubles: OSError | str) -> Machi
 
 
 RULES = "the local firewall has rules"
+MANY = 10_000_000  # packets
 
 
 @pytest.mark.parametrize(
     ("rate", "troubles", "name", "warned"),
     [
+        ((1e7, 4_999), {}, "raw", []),
+        ((1e7, 5_000), {}, "packet", []),
+        ((1e7, 999_999), {}, "packet", []),
+        ((1e7, 1_000_000), {}, "xdp", []),
         (5000, {}, "raw", []),
         (49_999, {"packet": DENIED}, "raw", []),
         (50_000, {}, "packet", []),
@@ -82,11 +87,16 @@ RULES = "the local firewall has rules"
         (1e6, {"xdp": RULES, "packet": RULES}, "raw", [f"no xdp wire: {RULES}", f"no packet wire: {RULES}"]),
     ],
 )
-def test_the_rate_chooses(
-    monkeypatch: pytest.MonkeyPatch, rate: float, troubles: dict[str, OSError | str], name: str, warned: list[str]
+def test_the_rate_and_the_number_of_packets_choose(
+    monkeypatch: pytest.MonkeyPatch,
+    rate: float | tuple[float, int],
+    troubles: dict[str, OSError | str],
+    name: str,
+    warned: list[str],
 ) -> None:
     made = machine(monkeypatch, **troubles)
-    choice = choose(rate, "auto", 40000)
+    rate, packets = rate if isinstance(rate, tuple) else (rate, MANY)
+    choice = choose("auto", rate, packets, 40000)
     assert choice.wire.name == name
     assert len(choice.warnings) == len(warned)
     assert all(part in text for part, text in zip(warned, choice.warnings, strict=True))
@@ -96,12 +106,12 @@ def test_the_rate_chooses(
 @pytest.mark.parametrize("name", NAMES)
 def test_a_wire_that_is_named_is_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     machine(monkeypatch)
-    assert choose(1, name, 40000) == wires.Choice(FakeWire(name))
+    assert choose(name, 1, 1, 40000) == wires.Choice(FakeWire(name))
 
 
 def test_a_wire_that_is_named_still_obeys_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, packet=RULES)
-    choice = choose(1e6, "packet", 40000)
+    choice = choose("packet", 1e6, MANY, 40000)
     assert (choice.wire.name, choice.warnings) == ("packet", (f"the packet wire sends by raw sockets now: {RULES}",))
 
 
@@ -109,7 +119,7 @@ def test_a_wire_that_is_named_still_obeys_and_says_so(monkeypatch: pytest.Monkey
 def test_a_wire_that_is_named_and_cannot_be_had(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     machine(monkeypatch, **{name: DENIED})
     with pytest.raises(WireError, match=rf"no {name} wire: it needs .* run as root"):
-        choose(1e6, name, 40000)
+        choose(name, 1e6, MANY, 40000)
 
 
 @pytest.mark.parametrize("name", NAMES)
