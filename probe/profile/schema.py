@@ -124,8 +124,8 @@ class ScanModel(_Section):
     )
     timeout: Seconds = Field(
         default=1.0,
-        description="How long each attempt waits at least: 1s, 300ms, or seconds. Left out, it is 1s, and hosts that "
-        "answer are asked again after two round trips and heard out at the end.",
+        description="How long each attempt waits at least: 1s, 300ms, or seconds. Left out, it is 1s for hosts that "
+        "have said nothing; those that answer are asked again after two round trips and heard out for four.",
     )
     confidence: Number = Field(
         default=0.999,
