@@ -21,7 +21,7 @@ from lab.bench.arena import REPOSITORY, Job, OpenPorts
 from probe.lab.tools import exec_environment, find
 
 RATE = 10_000_000  # packets a second: as fast as it goes
-BEST = ("-T5", "--min-rate", "50000")  # nmap's, as `minrate` finds it
+BEST = ("-T5", "--min-rate", "20000")  # nmap's, as `minrate` finds it
 
 
 @dataclass(frozen=True, slots=True)

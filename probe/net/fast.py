@@ -76,9 +76,8 @@ class FastWire:
 
 
 def packet_wire(port: int, packets: int | None = None) -> FastWire:
-    """Frames by sendmmsg on two threads, answers from one ring: one for all of them, if they are few. Raises
-    OSError."""
-    frames = FRAMES if packets is None else min(FRAMES, max(FEWEST, 1 << packets.bit_length()))
+    """Frames by sendmmsg on two threads, answers from one ring, with room for an eighth of them. Raises OSError."""
+    frames = FRAMES if packets is None else min(FRAMES, max(FEWEST, 1 << (packets // 8).bit_length()))
     with ExitStack() as stack:
         ring = Ring(port, frames)
         stack.callback(ring.close)
