@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import selectors
 import socket
 from collections import Counter
@@ -141,6 +142,31 @@ def test_it_stops_when_it_is_told(stage: Stage) -> None:
     assert stage.clock.now == pytest.approx(end, abs=0.005)
     assert not stage.scan.done
     assert 0 < stage.scan.counters.sent <= 251 + 25
+
+
+def test_where_nothing_answers_a_batch_is_chosen_before_the_last_one_is_noted(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})  # no thread beside a clock that jumps
+    monkeypatch.setattr("probe.net.pump.MOST", 64)
+    stage.wire.truth = lambda high, low, port: np.full(len(port), FILTERED, np.uint8)
+    stage.wire.weather, stage.wire.threaded, stage.rate = Weather(), True, 1e6
+    due, chosen, unnoted = stage.scan.due, list[int](), list[int]()
+
+    def on_due(now: float, budget: int) -> I64:
+        tickets = due(now, budget)
+        chosen.extend(tickets.tolist())
+        unnoted.append(len(chosen) - int(stage.scan.tries.sum()) - tickets.size)
+        return tickets
+
+    monkeypatch.setattr(stage.scan, "due", on_due)
+    stage.play()
+    assert max(unnoted[:9]) == 64
+    assert max(unnoted[12:]) == 0  # when all have been sent once, there is nothing to hurry for
+    assert len(unnoted) > 60
+    assert max(packets for _, packets in stage.wire.log) <= 64
+    assert (stage.scan.tries == 6).all()
+    assert stage.scan.done
 
 
 def test_what_the_machine_refuses_is_not_sent(stage: Stage) -> None:
