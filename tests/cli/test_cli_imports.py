@@ -86,3 +86,10 @@ def test_a_scan_imports_what_this_scan_needs(tmp_path: Path, ports: tuple[str, s
     assert imported(tmp_path, *scan, is_closed) & HEAVY == SCAN[wire] | TABLE | HISTORY
     assert imported(tmp_path, *scan, is_closed, "-o", "jsonl:-", "--no-history") & HEAVY == SCAN[wire]
     assert imported(tmp_path, *scan, is_open, "-o", "jsonl:-", "--no-history") & HEAVY == SCAN[wire] | ANSWERS
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs raw sockets")
+def test_many_ports_import_no_more_of_numpy(tmp_path: Path) -> None:
+    """So many that there are a vanguard and control probes."""
+    scan = ("scan", "127.0.0.1", "--wire", "raw", "--no-handshake", "-o", "jsonl:-", "--no-history")
+    assert imported(tmp_path, *scan, "-p", "1-300") & HEAVY == SCAN["raw"]
