@@ -7,7 +7,10 @@ from __future__ import annotations
 # Reason, and the ids that it keeps from being right. `id*` stands for both IP versions.
 _SCRIPTED: dict[str, str] = {}
 _IN_LAB: dict[str, str] = {}
-_BY_LUCK: dict[str, str] = {}
+_BY_LUCK: dict[str, str] = {
+    "one scan in a hundred takes a lost answer for silence: some twenty control probes tell how much a path loses, and "
+    "where luck spares those, too few attempts seem enough": "loss-of-20-percent loss-of-answers-only",
+}
 
 
 def _by_id(*tables: dict[str, str]) -> dict[str, str]:
